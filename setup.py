@@ -1,0 +1,78 @@
+"""One ament_python package that pip and colcon both install."""
+
+from glob import glob
+
+from setuptools import setup
+
+NAME = "shuffleseg_ros"
+
+# The ROS 2 wheels exist for x86-64 alone; elsewhere, and wherever ROS 2 is installed, rclpy and
+# the messages come from the sourced ROS 2.
+ROS_WHEELS = [
+    f"ros-kilted-{name}; platform_machine == 'x86_64' and sys_platform == 'linux'"
+    for name in (
+        "rclpy>=9.1,<10",
+        "sensor-msgs>=5.5,<6",
+        "std-msgs>=5.5,<6",
+        "diagnostic-msgs>=5.5,<6",
+        "rmw-fastrtps-cpp>=9.3,<10",
+    )
+]
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="Semantic segmentation of camera images on small computers, as a ROS 2 node",
+    license="Apache-2.0",
+    maintainer="shuffleseg maintainers",
+    maintainer_email="maintainers@shuffleseg.example.org",
+    python_requires=">=3.10,<3.14",
+    packages=[
+        "shuffleseg_core",
+        "shuffleseg_core.commands",
+        "shuffleseg_core.export",
+        "shuffleseg_core.models",
+        "shuffleseg_core.models.shufflenet_v2",
+        "shuffleseg_core.synthetic_drive",
+        "shuffleseg_ros",
+        "shuffleseg_training",
+    ],
+    package_dir={"shuffleseg_training": "training"},
+    package_data={
+        "shuffleseg_core": ["default_model/*"],
+        "shuffleseg_core.models.shufflenet_v2": ["*.json"],
+        "shuffleseg_training": ["recipes/*.yaml"],
+    },
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}/launch", sorted(glob("launch/*.launch.py"))),
+        (f"share/{NAME}/config", sorted(glob("config/*"))),
+    ],
+    install_requires=[
+        "setuptools",
+        "numpy>=1.21,<3",
+        "opencv-python-headless>=4.5.4,<6",
+        "ai-edge-litert>=1.2,<3",
+        "flatbuffers>=2,<26",
+        "PyYAML>=5.4,<7",
+        "tqdm>=4.57,<5",
+        "rosbags>=0.10.9,<0.12",
+    ],
+    extras_require={
+        "ros": ROS_WHEELS,
+        "train": ["keras>=3.8,<4", "tensorflow-cpu>=2.19,<2.22", "matplotlib>=3.7,<4"],
+        "dev": ["pytest>=8,<10", "hypothesis>=6.100,<7", "ruff>=0.11,<1"],
+    },
+    entry_points={
+        "console_scripts": [
+            "shuffleseg = shuffleseg_core.cli:main",
+            "segmentation_node = shuffleseg_ros.segmentation_node:main",
+            "drive_player = shuffleseg_ros.drive_player:main",
+        ],
+        "shuffleseg.commands": [
+            "train = shuffleseg_training.train_command",
+        ],
+    },
+    zip_safe=False,
+)

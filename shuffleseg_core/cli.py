@@ -1,0 +1,46 @@
+"""The program `shuffleseg`: finds its commands, prints mistakes as one line.
+
+A command is a module in the entry-point group `shuffleseg.commands` with HELP,
+`add_arguments(parser)` and `run(args) -> exit status`. So the packages that build upon
+shuffleseg_core add commands without it knowing them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.metadata import entry_points
+
+from .errors import UserError
+
+GROUP = "shuffleseg.commands"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command. Returns its exit status: 0 success, 2 a user's mistake."""
+    parser = argparse.ArgumentParser(
+        prog="shuffleseg",
+        description="Semantic segmentation of street scenes for small computers.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for entry in sorted({e.name: e for e in entry_points(group=GROUP)}.values()):
+        module = entry.load()
+        command = commands.add_parser(entry.name, help=module.HELP, description=module.HELP)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    args = parser.parse_args(argv)
+    try:
+        return args.run(args)
+    except UserError as error:
+        print(f"shuffleseg {args.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"shuffleseg {args.command}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of a pipe went away, as in `| head`
+        sys.stderr.close()
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""The convolution blocks that the architectures share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+
+@dataclass(frozen=True)
+class ConvNormAct:
+    """Convolution without bias → batch norm → activation, 'same' padding throughout.
+
+    Layers are named `<name>`, `<name>_norm` and `<name>_activation`; importers of foreign
+    checkpoints rely on these names.
+
+    Attributes:
+        momentum, epsilon: of the batch norms.
+    """
+
+    momentum: float = 0.99
+    epsilon: float = 1e-3
+
+    def conv(self, x, width, kernel_size, name, stride=1, rate=1, activation="relu"):
+        """Ordinary convolution: [B, H, W, C] → [B, ceil(H/stride), ceil(W/stride), width]."""
+        x = layers.Conv2D(
+            width,
+            kernel_size,
+            strides=stride,
+            dilation_rate=rate,
+            padding="same",
+            use_bias=False,
+            name=name,
+        )(x)
+        return self._finish(x, name, activation)
+
+    def pointwise(self, x, width, name, activation="relu"):
+        """1×1 convolution: [B, H, W, C] → [B, H, W, width]."""
+        return self.conv(x, width, 1, name, activation=activation)
+
+    def depthwise(self, x, name, stride=1, rate=1, activation="relu"):
+        """Depthwise 3×3 convolution; rate is an int or (rows, columns). Keeps the channels."""
+        x = layers.DepthwiseConv2D(
+            3,
+            strides=stride,
+            dilation_rate=rate,
+            padding="same",
+            use_bias=False,
+            name=name,
+        )(x)
+        return self._finish(x, name, activation)
+
+    def _finish(self, x, name, activation):
+        x = layers.BatchNormalization(
+            momentum=self.momentum, epsilon=self.epsilon, name=f"{name}_norm"
+        )(x)
+        if activation is not None:
+            x = layers.Activation(activation, name=f"{name}_activation")(x)
+        return x
+
+
+@keras.saving.register_keras_serializable("shuffleseg")
+class ResizeLike(layers.Layer):
+    """Bilinear resize of the first input to the height and width of the second.
+
+    ([B, h, w, C], [B, H, W, any]) → [B, H, W, C].
+
+    Args:
+        align_corners: put the corner samples of both grids upon each other, as the official
+            implementation does (crops of 16k + 1 pixels then align exactly). Otherwise
+            pixel areas align (half-pixel centres), as OpenCV and PyTorch do.
+    """
+
+    def __init__(self, align_corners: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.align_corners = align_corners
+
+    def call(self, inputs):
+        x, reference = inputs
+        _, height, width, _ = keras.ops.shape(reference)
+        if not self.align_corners:
+            return keras.ops.image.resize(x, (height, width), interpolation="bilinear")
+        # No Keras backend offers align_corners. Bilinear resize is separable and linear:
+        # one small matrix a direction, the same on every backend.
+        rows = _align_corners_matrix(height, keras.ops.shape(x)[1], x.dtype)
+        columns = _align_corners_matrix(width, keras.ops.shape(x)[2], x.dtype)
+        x = keras.ops.einsum("Hh,bhwc->bHwc", rows, x)
+        return keras.ops.einsum("Ww,bHwc->bHWc", columns, x)
+
+    def compute_output_shape(self, input_shape):
+        x, reference = input_shape
+        return (x[0], reference[1], reference[2], x[3])
+
+    def get_config(self):
+        return {**super().get_config(), "align_corners": self.align_corners}
+
+
+def _align_corners_matrix(size, source_size, dtype):
+    """[size, source_size] weights: row i holds a hat around i·(source-1)/(size-1)."""
+    step = keras.ops.cast(source_size - 1, dtype) / keras.ops.cast(
+        keras.ops.maximum(size - 1, 1), dtype
+    )
+    position = keras.ops.cast(keras.ops.arange(size), dtype) * step
+    source = keras.ops.cast(keras.ops.arange(source_size), dtype)
+    return keras.ops.relu(1 - keras.ops.abs(position[:, None] - source[None, :]))

@@ -1,0 +1,129 @@
+"""Pedestrians and bicyclists: flat jointed figures that turn towards the camera."""
+import numpy as np
+
+from .classes import BICYCLIST, PEDESTRIAN
+from .camera import SHIFT
+
+_TURN = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+_DISC = np.stack([np.sin(_TURN), np.cos(_TURN)], axis=1)
+
+CLOTHES = ((22, 24, 30), (30, 34, 48), (16, 16, 18), (54, 50, 46), (76, 24, 26), (90, 88, 84),
+           (34, 46, 40), (130, 126, 118), (28, 50, 90), (60, 36, 54), (24, 26, 24))
+SKINS = ((150, 112, 94), (128, 96, 80), (84, 60, 48), (164, 128, 108))
+
+
+def _limb(x0, y0, x1, y1, w0, w1):
+    """A tapering limb from one joint to the next: [4, 2]."""
+    dx, dy = x1 - x0, y1 - y0
+    n = np.array([-dy, dx]) * 0.5 / (np.hypot(dx, dy) + 1e-9)
+    a, b = np.array([x0, y0]), np.array([x1, y1])
+    return np.stack([a + n * w0, a - n * w0, b - n * w1, b + n * w1])
+
+
+class Pedestrian:
+    """A walker; parts(phase, side) gives (polygon [N, 2] in metres, colour) back to front."""
+
+    class_id = PEDESTRIAN
+
+    def __init__(self, rng):
+        self.tall = rng.uniform(1.55, 1.9)
+        self.coat = CLOTHES[rng.integers(len(CLOTHES))]
+        self.legs = CLOTHES[rng.integers(4)]
+        self.skin = SKINS[rng.integers(len(SKINS))]
+        self.hair = ((26, 22, 20), (70, 52, 36), (110, 104, 98))[rng.integers(3)]
+        self.long_coat = rng.random() < 0.35
+        self.bag = rng.random() < 0.4
+
+    def parts(self, phase, side):
+        swing = 0.22 * np.sin(phase) * (0.35 + 0.65 * side)
+        lift = 0.05 * np.abs(np.cos(phase))
+        stance = 0.09 * (1 - 0.6 * side)
+        wide = 0.25 - 0.07 * side
+        hip, neck = 0.86, 1.48
+        for sign in (-1, 1):
+            knee = (sign * (stance + 0.4 * swing), 0.46)
+            foot = (sign * (stance + swing), 0.04 + (lift if sign * np.cos(phase) > 0 else 0))
+            gain = 0.8 if sign < 0 else 1.0
+            leg = tuple(int(c * gain) for c in self.legs)
+            yield _limb(sign * stance * .9, hip, *knee, .2, .15), leg
+            yield _limb(*knee, *foot, .15, .11), leg
+            yield _limb(foot[0] - .05, foot[1] - .01, foot[0] + .09, foot[1] - .01, .08, .07), \
+                (18, 17, 17)
+        low = 0.55 if self.long_coat else 0.78
+        yield np.array([(-wide * .85, low), (wide * .85, low), (wide * .8, 1.1), (wide, 1.38),
+                        (.08, neck), (-.08, neck), (-wide, 1.38), (-wide * .8, 1.1)]), self.coat
+        dark = tuple(int(c * 0.72) for c in self.coat)
+        for sign in (-1, 1):
+            hand = (sign * (wide + .04) - 1.2 * sign * swing * side, .82)
+            yield _limb(sign * (wide - .03), 1.38, *hand, .12, .08), dark
+            yield 0.045 * _DISC + hand, self.skin
+        if self.bag:
+            yield np.array([(wide - .02, .75), (wide + .16, .75), (wide + .14, 1.02),
+                            (wide, 1.02)]), (60, 40, 34)
+        yield _DISC * (.095, .125) + (0, 1.58), self.skin
+        yield _DISC * (.105, .09) + (0, 1.64), self.hair
+
+
+class Bicyclist:
+    """A rider on a bicycle, seen mostly from behind."""
+
+    class_id = BICYCLIST
+
+    def __init__(self, rng):
+        self.tall = rng.uniform(1.6, 1.85)
+        self.coat = (CLOTHES + ((160, 170, 40), (150, 40, 36)))[rng.integers(len(CLOTHES) + 2)]
+        self.legs = CLOTHES[rng.integers(4)]
+        self.skin = SKINS[rng.integers(len(SKINS))]
+        self.hat = ((200, 200, 196), (30, 30, 32), (140, 30, 30), (60, 44, 34))[rng.integers(4)]
+
+    def parts(self, phase, side):
+        k = max(side, 0.12)   # how much of the bicycle's length is seen
+        tyre = (20, 20, 21)
+        for x in (.52 * k, -.52 * k):
+            yield _DISC * (.32 * k + .025, .34) + (x, .34), tyre
+            if k > .3:
+                yield _DISC * (.27 * k, .28) + (x, .34), (64, 66, 68)
+        frame = (110, 112, 116)
+        for a in ((-.5 * k, .34, -.15 * k, .9), (-.15 * k, .85, .42 * k, .95),
+                  (0, .3, .42 * k, .9), (.42 * k, .95, .52 * k, .34)):
+            yield _limb(*a, .05, .05), frame
+        yield _limb(-.26, 1.02, .26, 1.02, .05, .05), (40, 40, 42)
+        for sign in (-1, 1):
+            turn = phase + (np.pi if sign > 0 else 0)
+            foot = (sign * .10 * (1 - k) + .17 * k * np.cos(turn), .32 + .17 * np.sin(turn))
+            knee = (sign * .13 * (1 - k) + .16 * k, .5 * (foot[1] + .95) + .05)
+            yield _limb(-.12 * k + sign * .08 * (1 - k), .98, *knee, .19, .15), self.legs
+            yield _limb(*knee, *foot, .14, .10), self.legs
+            yield _DISC * (.07, .05) + foot, (20, 19, 19)
+        wide = .24 - .06 * k
+        lean = .28 * k
+        yield np.array([(-wide * .8 - .1 * k, .88), (wide * .8 - .1 * k, .88),
+                        (wide + .5 * lean, 1.25), (wide * .9 + lean, 1.45), (.07 + lean, 1.53),
+                        (-.07 + lean, 1.53), (-wide * .9 + lean, 1.45), (-wide, 1.2)]), self.coat
+        dark = tuple(int(c * .75) for c in self.coat)
+        for sign in (-1, 1):
+            yield _limb(sign * wide * .9 + lean, 1.42, sign * .25 * (1 - .5 * k) + .42 * k, 1.05,
+                        .11, .08), dark
+        yield _DISC * (.095, .12) + (lean + .04 * k, 1.62), self.skin
+        yield _DISC * (.115, .085) + (lean + .03 * k, 1.69), self.hat
+
+
+def paint_figure(canvas, view, figure, world, heading, phase):
+    """Paint a figure standing at a world point [3] and heading in radians."""
+    point = view.to_camera(np.float64(world))
+    if point[2] < 1.2:
+        return
+    scale = view.focal / point[2]
+    x, ground = view.to_pixels(point)
+    if not -scale < x < view.width + scale:
+        return
+    # The angle between the line of sight and the figure's heading: 0 from behind, 1 from the side.
+    sight = np.arctan2(point[0], point[2]) + view.yaw
+    turn = np.sin(heading - sight)
+    flip = 1.0 if turn >= 0 else -1.0
+    size = scale * figure.tall / 1.72
+    unit = size * (1 << SHIFT)
+    origin = np.array([x, ground]) * (1 << SHIFT)
+    for polygon, colour in figure.parts(phase, abs(turn)):
+        fixed = np.rint(polygon * (flip * unit, -unit) + origin).astype(np.int32)
+        canvas.polygon(fixed, tuple(int(c) for c in colour) + (figure.class_id,))

@@ -1,0 +1,104 @@
+"""Counts and latencies of the frames of one camera, over a sliding window (no ROS in here)."""
+
+import collections
+import dataclasses
+import threading
+import time
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """What FrameStatistics knew at one moment. Totals are since the start."""
+
+    received: int
+    labelled: int
+    dropped: int
+    failed: int
+    rate_in: float                 # frames a second that arrived, over the window
+    rate_out: float                # frames a second that were labelled, over the window
+    dropped_recently: int          # frames displaced by newer ones, over the window
+    newest_age: 'float | None'     # seconds since a frame last arrived; None: none did
+    up_time: float                 # seconds since the start
+    last_failure: str              # '' if none failed
+    last_failure_age: 'float | None'
+    stages: dict                   # stage name → (p50, p95) in seconds, over the window
+    overhead: 'float | None'       # p50 of (ready → published) ÷ p50 of the bare segment()
+
+
+class FrameStatistics:
+    """Collects from several threads; times are seconds of `clock` (monotonic)."""
+
+    def __init__(self, window=5.0, clock=time.monotonic):
+        self.window = window
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._start = clock()
+        self._totals = collections.Counter()
+        self._newest = None
+        self._last_failure = ('', None)
+        self._received = collections.deque()   # times
+        self._dropped = collections.deque()    # times
+        self._labelled = collections.deque()   # (time, stages)
+
+    def frame_received(self, displaced):
+        """A frame arrived; `displaced`: it took the place of one that was not begun."""
+        with self._lock:
+            now = self._clock()
+            self._totals['received'] += 1
+            self._newest = now
+            self._received.append(now)
+            if displaced:
+                self._totals['dropped'] += 1
+                self._dropped.append(now)
+            self._forget(now)
+
+    def frame_labelled(self, stages):
+        """A frame's labels are out. `stages`: seconds by name, among them 'segment' (the bare
+        Segmenter.segment) and 'node' (from when the frame could be begun until published)."""
+        with self._lock:
+            now = self._clock()
+            self._totals['labelled'] += 1
+            self._labelled.append((now, stages))
+            self._forget(now)
+
+    def frame_failed(self, reason):
+        """A frame could not be labelled; `reason` is one line."""
+        with self._lock:
+            self._totals['failed'] += 1
+            self._last_failure = (reason, self._clock())
+
+    def snapshot(self):
+        with self._lock:
+            now = self._clock()
+            self._forget(now)
+            span = max(min(self.window, now - self._start), 1e-3)
+            by_stage = collections.defaultdict(list)
+            for _, stages in self._labelled:
+                for name, seconds in stages.items():
+                    by_stage[name].append(seconds)
+            reason, failed_at = self._last_failure
+            received, labelled = len(self._received), len(self._labelled)
+            dropped, totals, newest = len(self._dropped), dict(self._totals), self._newest
+        percentiles = {name: tuple(np.percentile(values, (50, 95)).tolist())
+                       for name, values in by_stage.items()}
+        overhead = None
+        if percentiles.get('segment', (0,))[0] > 0:
+            overhead = percentiles['node'][0] / percentiles['segment'][0]
+        return Snapshot(
+            received=totals.get('received', 0), labelled=totals.get('labelled', 0),
+            dropped=totals.get('dropped', 0), failed=totals.get('failed', 0),
+            rate_in=received / span, rate_out=labelled / span, dropped_recently=dropped,
+            newest_age=None if newest is None else now - newest, up_time=now - self._start,
+            last_failure=reason,
+            last_failure_age=None if failed_at is None else now - failed_at,
+            stages=percentiles, overhead=overhead)
+
+    def _forget(self, now):
+        oldest = now - self.window
+        for times in (self._received, self._dropped):
+            while times and times[0] < oldest:
+                times.popleft()
+        while self._labelled and self._labelled[0][0] < oldest:
+            self._labelled.popleft()

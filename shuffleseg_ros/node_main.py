@@ -1,0 +1,43 @@
+"""How the executables of this package begin and end.
+
+A user's mistake is one ERROR line and exit status 1, never a traceback; Ctrl-C, SIGTERM and the
+shutdown by a launch file are the normal end and exit status 0.
+"""
+
+import signal
+
+import rclpy
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException
+from rclpy.logging import get_logger
+
+from shuffleseg_core.errors import UserError
+
+
+def run_node(name, make_node, work=rclpy.spin, args=None):
+    """Run make_node() by work(node) until that returns or the node is told to end.
+
+    `name` is the logger's, for mistakes that keep the node from being made. The node's close() is
+    called at the end. Returns the exit status.
+    """
+    node = None
+    try:
+        rclpy.init(args=args)
+        node = make_node()
+        work(node)
+        return 0
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    except (UserError, ParameterException) as error:
+        get_logger(name).error(' '.join(str(error).split()))
+        return 1
+    except Exception:
+        if rclpy.ok():
+            raise
+        return 0  # some rclpy calls fail in their own ways when a signal shuts ROS down beneath them
+    finally:
+        # A launch file and the terminal both send SIGINT; the second must not cut the end short.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if node is not None:
+            node.close()
+        rclpy.try_shutdown()

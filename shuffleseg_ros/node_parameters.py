@@ -1,0 +1,44 @@
+"""Declares a node's parameters from a table, so that YAML files and docs can be checked against it."""
+
+import dataclasses
+from typing import Any, Optional
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeParameter:
+    """One parameter: its default gives its type, `minimum` and `maximum` (both or none) its range.
+
+    `live` ones may change while the node runs, the others are fixed once it has started.
+    """
+
+    name: str
+    default: Any
+    description: str
+    minimum: Optional[float] = None
+    maximum: Optional[float] = None
+    live: bool = False
+
+
+def declare_parameters(node, table):
+    """Declare every NodeParameter of `table` on an rclpy node.
+
+    A value from outside (YAML, command line) of the wrong type or out of range raises
+    rclpy.exceptions.ParameterException.
+    """
+    for parameter in table:
+        node.declare_parameter(parameter.name, parameter.default, _descriptor(parameter))
+
+
+def _descriptor(parameter):
+    descriptor = ParameterDescriptor(
+        name=parameter.name, description=parameter.description, read_only=not parameter.live)
+    if parameter.minimum is not None:
+        if isinstance(parameter.default, int):
+            descriptor.integer_range = [IntegerRange(
+                from_value=int(parameter.minimum), to_value=int(parameter.maximum), step=1)]
+        else:
+            descriptor.floating_point_range = [FloatingPointRange(
+                from_value=float(parameter.minimum), to_value=float(parameter.maximum))]
+    return descriptor

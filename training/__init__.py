@@ -1,0 +1,1 @@
+"""Training of shuffleseg's networks; installed as the package `shuffleseg_training`."""

@@ -1,0 +1,204 @@
+"""A training as a YAML file: everything that decides its result, and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import yaml
+
+from shuffleseg_core.errors import UserError
+from shuffleseg_core.size import format_size, parse_size
+
+RECIPES = resources.files(__package__) / "recipes"
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """Which images.
+
+    Attributes:
+        dataset: a key of `shuffleseg_core.dataset.DATASETS`.
+        train_split, val_split: split names; no validation where val_split is None.
+    """
+
+    dataset: str
+    train_split: str = "train"
+    val_split: str | None = "val"
+
+
+@dataclass(frozen=True)
+class AugmentationRecipe:
+    """See `shuffleseg_training.augmentation.Augmentation`; crop is written WIDTHxHEIGHT."""
+
+    crop: str
+    min_scale: float = 0.5
+    max_scale: float = 2.0
+    scale_step: float = 0.25
+    flip: bool = True
+
+
+@dataclass(frozen=True)
+class OptimizationRecipe:
+    """How the weights move: AdamW, the poly schedule, the loss's weights.
+
+    Attributes:
+        batch_size: images a step.
+        epochs: passes over the training images.
+        learning_rate, power, slow_start_steps, slow_start_rate: see `PolySchedule`.
+        weight_decay: decoupled; not on depthwise kernels, batch norm and biases.
+        class_weights: `enet` (see `enet_class_weights`) or `none`.
+        seed: of initial weights, order, augmentation and dropout.
+    """
+
+    batch_size: int = 8
+    epochs: int = 80
+    learning_rate: float = 1e-3
+    power: float = 0.9
+    slow_start_steps: int = 0
+    slow_start_rate: float = 1e-5
+    weight_decay: float = 4e-5
+    class_weights: str = "none"
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training.
+
+    Attributes:
+        name: the file's stem.
+        model: `architecture` and the options of its function.
+        data, augmentation, optimization: see there.
+        about: words for the exported model's description (`licence`).
+    """
+
+    name: str
+    model: dict
+    data: DataRecipe
+    augmentation: AugmentationRecipe
+    optimization: OptimizationRecipe
+    about: dict
+
+    def to_dict(self) -> dict:
+        """The YAML's content, defaults filled in."""
+        data = dataclasses.asdict(self)
+        del data["name"]
+        return data
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(p.name[: -len(".yaml")] for p in RECIPES.iterdir() if p.name.endswith(".yaml"))
+
+
+def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> Recipe:
+    """Read a shipped recipe by name, or any recipe by path.
+
+    Args:
+        name_or_path: `camvid_basic`, or a path that ends in .yaml.
+        overrides: changes as "optimization.epochs=2"; the value is read as YAML.
+
+    Raises:
+        UserError: no such recipe, no valid YAML, an unknown key, or a value of a wrong type.
+    """
+    path = Path(name_or_path)
+    try:
+        if path.suffix in (".yaml", ".yml") or os.sep in str(name_or_path):
+            text, name = path.read_text(encoding="utf-8"), path.stem
+        elif name_or_path in recipe_names():
+            text, name = (RECIPES / f"{name_or_path}.yaml").read_text("utf-8"), name_or_path
+        else:
+            raise UserError(
+                f"recipe {name_or_path!r} is not known; choose from {', '.join(recipe_names())}, "
+                "or give the path of a .yaml file"
+            )
+        data = yaml.safe_load(text)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = str(error).replace("\n", " ")
+        raise UserError(f"{path}: not valid YAML: {where}") from error
+    if not isinstance(data, dict):
+        raise UserError(f"{path}: a recipe is a mapping with the keys model, data, augmentation …")
+    for override in overrides:
+        _apply_override(data, override)
+    return _from_dict(data, name)
+
+
+def _apply_override(data: dict, override: str) -> None:
+    key, separator, value = override.partition("=")
+    section, dot, field = key.strip().partition(".")
+    if not (separator and dot and section and field):
+        raise UserError(f"--set {override!r}: write SECTION.KEY=VALUE, as optimization.epochs=2")
+    if not isinstance(data.setdefault(section, {}), dict):
+        raise UserError(f"--set {override!r}: {section} is not a section of a recipe")
+    try:
+        data[section][field] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {override!r}: the value is not valid YAML") from error
+
+
+def _from_dict(data: dict, name: str) -> Recipe:
+    sections = {field.name for field in dataclasses.fields(Recipe)} - {"name"}
+    for key in data:
+        if key not in sections:
+            raise UserError(f"recipe {name}: no section {key!r}; there are {_names(sections)}")
+    for key in ("model", "data", "augmentation"):
+        if not isinstance(data.get(key), dict):
+            raise UserError(f"recipe {name}: the section {key!r} is missing")
+    if "architecture" not in data["model"]:
+        raise UserError(f"recipe {name}: model.architecture is missing")
+    recipe = Recipe(
+        name=name,
+        model=data["model"],
+        data=_section(DataRecipe, data["data"], f"recipe {name}: data"),
+        augmentation=_section(
+            AugmentationRecipe, data["augmentation"], f"recipe {name}: augmentation"
+        ),
+        optimization=_section(
+            OptimizationRecipe, data.get("optimization") or {}, f"recipe {name}: optimization"
+        ),
+        about=data.get("about") or {},
+    )
+    augmentation, optimization = recipe.augmentation, recipe.optimization
+    format_size(parse_size(augmentation.crop))
+    for good, what in (
+        (0 < augmentation.min_scale <= augmentation.max_scale, "0 < min_scale <= max_scale"),
+        (augmentation.scale_step > 0, "scale_step > 0"),
+        (optimization.batch_size >= 1, "batch_size >= 1"),
+        (optimization.epochs >= 1, "epochs >= 1"),
+        (optimization.learning_rate > 0, "learning_rate > 0"),
+        (optimization.class_weights in ("none", "enet"), "class_weights is none or enet"),
+    ):
+        if not good:
+            raise UserError(f"recipe {name}: it must hold that {what}")
+    return recipe
+
+
+def _section(cls, values: dict, where: str):
+    """Build a dataclass from a mapping, checking names and types."""
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    checked = {}
+    for key, value in values.items():
+        if key not in fields:
+            raise UserError(f"{where} has no key {key!r}; it has {_names(fields)}")
+        kinds = str(fields[key].type).split(" | ")  # annotations are strings here
+        if "float" in kinds and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        found = "None" if value is None else type(value).__name__
+        if found not in kinds:
+            raise UserError(f"{where}.{key} is {value!r}; it takes {' or '.join(kinds)}")
+        checked[key] = value
+    try:
+        return cls(**checked)
+    except TypeError as error:
+        missing = [f.name for f in fields.values() if f.default is dataclasses.MISSING]
+        raise UserError(f"{where}: needs {_names(missing)}") from error
+
+
+def _names(names) -> str:
+    return ", ".join(sorted(names))
