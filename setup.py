@@ -72,6 +72,7 @@ setup(
         ],
         "shuffleseg.commands": [
             "train = shuffleseg_training.train_command",
+            "export = shuffleseg_core.commands.export",
         ],
     },
     zip_safe=False,

@@ -1,0 +1,25 @@
+"""shuffleseg: semantic segmentation for small computers.
+
+    from shuffleseg_core import Segmenter
+    labels = Segmenter().segment(rgb)  # uint8 [H, W, 3] → uint8 [H, W]
+
+Importing this package needs numpy and OpenCV alone. Models (`shuffleseg_core.models`) need
+Keras, exporting (`shuffleseg_core.export`) TensorFlow.
+"""
+
+from .colorize import colorize, overlay
+from .errors import UserError
+from .label_map import LabelMap
+from .segmenter import Segmenter, StageTimings, default_model_path
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LabelMap",
+    "Segmenter",
+    "StageTimings",
+    "UserError",
+    "colorize",
+    "default_model_path",
+    "overlay",
+]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from shuffleseg_core.atomic_file import atomic_path
 from shuffleseg_core.dataset import Dataset, open_dataset
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.metrics import ConfusionMatrix
-from shuffleseg_core.models import build_model
+from shuffleseg_core.models.trained_network import WEIGHTS, TrainedNetwork
 from shuffleseg_core.size import parse_size
 
 from .augmentation import Augmentation
@@ -49,11 +48,6 @@ class RunFolder:
         return self.path / "recipe.yaml"
 
     @property
-    def model(self) -> Path:
-        """What `shuffleseg export` needs to rebuild and describe the network (JSON)."""
-        return self.path / "model.json"
-
-    @property
     def checkpoint(self) -> Path:
         """State to resume from."""
         return self.path / "checkpoint.weights.h5"
@@ -61,7 +55,7 @@ class RunFolder:
     @property
     def weights(self) -> Path:
         """The trained weights, written at the end."""
-        return self.path / "model.weights.h5"
+        return self.path / WEIGHTS
 
     @property
     def metrics(self) -> Path:
@@ -109,14 +103,15 @@ def train(
         return run
     keras.utils.set_random_seed(settings.seed)
     crop = parse_size(recipe.augmentation.crop)
-    model = build_model(**recipe.model, num_classes=len(dataset.label_map), input_size=crop)
     total_steps = math.ceil(settings.epochs * len(dataset) / settings.batch_size)
+    network = _network(recipe, dataset, total_steps)
+    model = network.build(input_size=crop)
     _compile(model, recipe, dataset, total_steps)
     checkpoint = Checkpoint(run.checkpoint, model, settings.seed)
     step = checkpoint.restore()
     if step:
         print(f"going on from step {step} of {total_steps}: {run.checkpoint}")
-    _keep_json(run.model, _model_record(recipe, dataset, total_steps))
+    network.save_record(run.path)
     _truncate_metrics(run.metrics, step)
 
     batches = AugmentedBatches(
@@ -131,19 +126,15 @@ def train(
     if len(batches):
         steps_per_epoch = len(dataset) / settings.batch_size
         keeper = _Keeper(
-            run, checkpoint, val, recipe, total_steps, steps_per_epoch, checkpoint_steps, val_epochs
+            run, checkpoint, val, network, recipe, total_steps, steps_per_epoch,
+            checkpoint_steps, val_epochs,
         )
         model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[keeper])
     with atomic_path(run.weights) as temporary:
-        _without_optimizer(model, recipe, dataset).save_weights(temporary, overwrite=True)
+        trained = network.build()  # without the optimizer's state
+        trained.set_weights(model.get_weights())
+        trained.save_weights(temporary, overwrite=True)
     return run
-
-
-def _without_optimizer(model, recipe: Recipe, dataset: Dataset):
-    """The same network for images of any size and without training state."""
-    clean = build_model(**recipe.model, num_classes=len(dataset.label_map))
-    clean.set_weights(model.get_weights())
-    return clean
 
 
 def _compile(model, recipe: Recipe, dataset: Dataset, total_steps: int) -> None:
@@ -204,27 +195,22 @@ def _keep_recipe(run: RunFolder, recipe: Recipe) -> None:
         raise UserError(f"{run.path}: cannot be written: {error.strerror}") from error
 
 
-def _keep_json(path: Path, record: dict) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-
-
-def _model_record(recipe: Recipe, dataset: Dataset, total_steps: int) -> dict:
-    return {
-        "model": recipe.model,
-        "label_map": dataset.label_map.to_dict(),
-        "crop": recipe.augmentation.crop,
-        "training": {
+def _network(recipe: Recipe, dataset: Dataset, total_steps: int) -> TrainedNetwork:
+    return TrainedNetwork(
+        model=recipe.model,
+        label_map=dataset.label_map,
+        input_size=parse_size(recipe.augmentation.crop),
+        training={
             "recipe": recipe.name,
             "data": f"{dataset.name}, {len(dataset)} images",
             "steps": total_steps,
+            "batch_size": recipe.optimization.batch_size,
             "seed": recipe.optimization.seed,
             "keras": keras.version(),
             "backend": keras.backend.backend(),
-            "machine": platform.machine(),
         },
-        **recipe.about,
-    }
+        licence=recipe.about.get("licence", ""),
+    )
 
 
 def _truncate_metrics(path: Path, step: int) -> None:
@@ -267,6 +253,7 @@ class _Keeper(keras.callbacks.Callback):
         run: RunFolder,
         checkpoint: Checkpoint,
         val: Dataset | None,
+        network: TrainedNetwork,
         recipe: Recipe,
         total_steps: int,
         steps_per_epoch: float,
@@ -277,6 +264,7 @@ class _Keeper(keras.callbacks.Callback):
         self.run = run
         self.checkpoint = checkpoint
         self.val = val
+        self.network = network
         self.any_size = None  # the model for validation, built when first needed
         self.recipe = recipe
         self.total_steps = total_steps
@@ -330,9 +318,8 @@ class _Keeper(keras.callbacks.Callback):
 
     def _validate(self):
         if self.any_size is None:
-            self.any_size = _without_optimizer(self.model, self.recipe, self.val)
-        else:
-            self.any_size.set_weights(self.model.get_weights())
+            self.any_size = self.network.build()
+        self.any_size.set_weights(self.model.get_weights())
         matrix = validate(self.any_size, self.val)
         iou = dict(zip(self.val.label_map.names, (round(float(v), 4) for v in matrix.iou())))
         self._log(val_miou=matrix.miou(), val_iou=iou)

@@ -37,24 +37,36 @@ class View:
     """A pinhole camera at one moment; pitch is a shift of the horizon row."""
 
     def __init__(self, rig, s, position, yaw, horizon):
-        self.s, self.position, self.yaw, self.horizon = s, position, yaw, horizon
+        self.s, self.yaw, self.horizon = s, yaw, horizon
+        self.position = np.array(position)
         self.focal, self.width, self.height = rig.focal, rig.width, rig.height
         self.middle = 0.5 * rig.width
-        self._sine, self._cosine = np.sin(yaw), np.cos(yaw)
+        sine, cosine = np.sin(yaw), np.cos(yaw)
+        self._turn = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
+        self._scale = np.array([self.focal, -self.focal])
+        self._centre = np.array([self.middle, self.horizon])
 
     def to_camera(self, points):
         """World [..., 3] to camera coordinates [..., 3]: right, up, forward."""
-        x, y, z = (points[..., i] - self.position[i] for i in range(3))
-        return np.stack([x * self._cosine - z * self._sine, y,
-                         x * self._sine + z * self._cosine], axis=-1)
+        return (points - self.position) @ self._turn
 
     def to_pixels(self, points):
         """Camera coordinates [..., 3] to pixel positions [..., 2]; z is held at NEAR."""
-        scale = self.focal / np.maximum(points[..., 2], NEAR)
-        return np.stack([self.middle + points[..., 0] * scale,
-                         self.horizon - points[..., 1] * scale], axis=-1)
+        depth = np.maximum(points[..., 2:], NEAR)
+        return points[..., :2] * self._scale / depth + self._centre
 
-    def to_fixed(self, points):
-        """Camera coordinates to int32 pixel positions with SHIFT fractional bits."""
-        pixels = np.clip(self.to_pixels(points), -6000, 12000)
-        return np.rint(pixels * (1 << SHIFT)).astype(np.int32)
+
+def clip_near(points):
+    """The part of a polygon [N, 3] in camera coordinates that is in front of NEAR: [M, 3]."""
+    kept = []
+    for a, b in zip(points, np.roll(points, -1, axis=0)):
+        if a[2] >= NEAR:
+            kept.append(a)
+        if (a[2] >= NEAR) != (b[2] >= NEAR):
+            kept.append(a + (NEAR - a[2]) / (b[2] - a[2]) * (b - a))
+    return np.array(kept).reshape(-1, 3)
+
+
+def to_fixed(pixels):
+    """Pixel positions to int32 with SHIFT fractional bits, kept within OpenCV's range."""
+    return np.rint(np.clip(pixels, -6000, 12000) * (1 << SHIFT)).astype(np.int32)

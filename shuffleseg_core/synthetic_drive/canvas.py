@@ -2,7 +2,7 @@
 import cv2
 import numpy as np
 
-from .camera import SHIFT
+from .camera import SHIFT, to_fixed
 
 COVERED = 0.3  # a see-through sprite owns the pixels it covers at least this much
 
@@ -52,7 +52,15 @@ class Canvas:
         if box is None:
             return
         x0, y0, x1, y1 = box
+        if x1 - x0 < 3:
+            return   # too thin to be seen
         tall = max(quad[3, 1] - quad[0, 1], quad[2, 1] - quad[1, 1])
+        if x1 - x0 < 7:   # too thin for its texture to be seen
+            colour = levels[-1].reshape(-1, 4).mean(0).astype(int).tolist()
+            if class_id is not None:
+                colour = [255 * c // max(colour[3], 1) for c in colour[:3]] + [class_id]
+            self.polygon(to_fixed(quad), colour)
+            return
         texture = _level(levels, tall)
         height, width = texture.shape[:2]
         left, right = crop[0] * width - 0.5, crop[1] * width - 0.5
@@ -68,8 +76,7 @@ class Canvas:
             warped = cv2.warpPerspective(texture, matrix, (x1 - x0, y1 - y0),
                                          borderMode=cv2.BORDER_REPLICATE)
             mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
-            fixed = np.rint(np.clip(target, -6000, 12000) * (1 << SHIFT)).astype(np.int32)
-            cv2.fillConvexPoly(mask, fixed, 255, cv2.LINE_8, SHIFT)
+            cv2.fillConvexPoly(mask, to_fixed(target), 255, cv2.LINE_8, SHIFT)
             cv2.copyTo(warped, mask, region)
         else:
             self._blend(region, cv2.warpPerspective(texture, matrix, (x1 - x0, y1 - y0)),

@@ -1,9 +1,10 @@
 """SyntheticDrive: frames of a procedural street with exact ground truth."""
 import operator
 
+import cv2
 import numpy as np
 
-from .camera import CameraRig
+from .camera import CameraRig, to_fixed
 from .canvas import Canvas
 from .ground import Ground, paint_shadows
 from .light import Light
@@ -88,7 +89,13 @@ class SyntheticDrive:
         things = self._world.visible(view, time)
         if first is not None:
             paint_shadows(canvas, view, first, [t.shadow for t in things if t.shadow is not None])
+        camera = view.to_camera(np.concatenate([thing.points for thing in things]))
+        pixels = view.to_pixels(camera)
+        fixed = to_fixed(pixels)
+        start = 0
         for thing in things:
-            thing.paint(canvas, view)
-        rgb = np.ascontiguousarray(canvas.pixels[..., :3])
-        return self._light.grade(rgb, time, index), canvas.pixels[..., 3].copy()
+            end = start + len(thing.points)
+            thing.paint(canvas, view, camera[start:end], pixels[start:end], fixed[start:end])
+            start = end
+        rgb = cv2.cvtColor(canvas.pixels, cv2.COLOR_RGBA2RGB)
+        return self._light.grade(rgb, time, index), cv2.extractChannel(canvas.pixels, 3)

@@ -43,13 +43,13 @@ class Facade:
         w, h = int(self.width * PIXELS), int(self.height * PIXELS)
         material = rng.choice(['brick', 'render', 'stone'], p=(0.6, 0.27, 0.13))
         base = {'brick': BRICKS, 'render': RENDERS, 'stone': STONES}[material]
-        base = np.float32(base[rng.integers(len(base))]) * rng.uniform(0.8, 1.1)
+        base = np.float32(base[rng.integers(len(base))]) * rng.uniform(0.9, 1.45)
         noise = 0.5 * smooth_noise(rng, h, w, 0.8) + 0.6 * cloud_noise(rng, h, w)
-        self.wall = tint(base, noise, {'brick': 0.14, 'render': 0.05, 'stone': 0.12}[material])
+        self.wall = tint(base, noise, {'brick': 0.20, 'render': 0.07, 'stone': 0.17}[material])
         if material == 'brick':
-            self.wall[::3] = np.minimum(self.wall[::3] * 1.10 + 5, 255).astype(np.uint8)
+            self.wall[::3] = np.minimum(self.wall[::3] * 1.18 + 8, 255).astype(np.uint8)
         picture = self.wall.copy()
-        trim = rng.choice([60, 150, 215, 225])
+        trim = rng.choice([70, 190, 235, 245])
         self._trim = (int(trim), int(trim), int(trim * 0.96))
         top = h - self._storeys * int(STOREY * PIXELS)
         cv2.rectangle(picture, (0, 0), (w, max(top // 3, 3)), [int(c * 0.6) for c in base], -1)
@@ -77,7 +77,7 @@ class Facade:
         if x1 - x0 < 3 or y1 - y0 < 3:
             return
         dark = rng.uniform(22, 60)
-        light = dark + (rng.uniform(40, 130) if rng.random() < 0.3 else rng.uniform(0, 25))
+        light = dark + (rng.uniform(60, 170) if rng.random() < 0.35 else rng.uniform(0, 25))
         rows = np.linspace(light, dark, y1 - y0)[:, None, None]
         picture[y0:y1, x0:x1] = rows * (0.94, 1.0, 1.06)
         if rng.random() < 0.4:   # a curtain or a blind

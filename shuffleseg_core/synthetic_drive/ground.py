@@ -2,6 +2,7 @@
 import cv2
 import numpy as np
 
+from .camera import SHIFT, to_fixed
 from .canvas import with_class
 from .classes import PAVEMENT, ROAD, TREE
 from .noise import cloud_noise, smooth_noise, tint
@@ -85,10 +86,10 @@ class Ground:
             x, y = int(wide / 2 + rng.uniform(-3, 3) * _ACROSS), int(rng.integers(40, long - 40))
             cv2.ellipse(road, (x, y), (13, 7), 0, 0, 360, (58, 58, 60), -1)
             cv2.ellipse(road, (x, y), (13, 7), 0, 0, 360, (84, 84, 84), 2)
-        for _ in range(int(rng.integers(2, 7))):    # tarred cracks
+        for _ in range(int(rng.integers(0, 4))):    # tarred cracks
             x, y = rng.uniform(0.3, 0.7) * wide, rng.uniform(0, long)
             points = np.cumsum(rng.normal((0, 12), (5, 6), (30, 2)), axis=0) + (x, y)
-            cv2.polylines(road, [np.int32(points)], False, (58, 58, 62), 2)
+            cv2.polylines(road, [np.int32(points)], False, (70, 70, 72), 1)
 
     def _markings(self, rng, road, d, s, fine):
         street = self._street
@@ -130,11 +131,11 @@ class Ground:
         s = np.interp(depth, centre[:, 2], along)
         middle = np.interp(depth, centre[:, 2], centre[:, 0])
         turn = road.heading(s) - view.yaw
+        # Along a row of pixels, both road coordinates change linearly.
         pixel = np.float32(np.arange(view.width) + 0.5 - view.middle)
-        right = pixel[None] * np.float32(depth / view.focal)[:, None] - np.float32(middle)[:, None]
-        d = right * np.float32(np.cos(turn))[:, None]
-        s = np.float32(s % _LENGTH)[:, None] + right * np.float32(np.sin(turn))[:, None]
-        d = np.clip(d + np.float32(_REACH), np.float32(0.05), np.float32(2 * _REACH - 0.05))
+        scale, sine, cosine = depth / view.focal, np.sin(turn), np.cos(turn)
+        d_step, d_start = scale * cosine, _REACH - middle * cosine
+        s_step, s_start = scale * sine, s % _LENGTH - middle * sine
         footprint = depth * depth / (view.focal * view.position[1]) * _ALONG
         level = np.digitize(footprint, [3.0, 12.0, 48.0])
         for k, (across, down) in enumerate(_LEVELS):
@@ -143,9 +144,15 @@ class Ground:
                 continue
             a, b = band[0], band[-1] + 1
             picture = self._levels[k]
-            map_x = d[a:b] * np.float32(_ACROSS / across) - np.float32(0.5)
-            map_y = np.mod(s[a:b] * np.float32(_ALONG / down) - np.float32(0.5),
-                           np.float32(picture.shape[0]))
+            tall, wide = picture.shape[:2]
+
+            def linear(step, start, pixels):
+                step, start = (np.float32(v[a:b, None] * pixels) for v in (step, start))
+                return step * pixel + (start - np.float32(0.5))
+
+            map_x = linear(d_step, d_start, _ACROSS / across)
+            np.clip(map_x, 0, wide - 1, out=map_x)
+            map_y = linear(s_step, s_start, _ALONG / down)
             # Ids across a border mix into ids between: road, kerb (pavement), grass are 3, 4, 5.
             canvas.pixels[first + a:first + b] = cv2.remap(
                 picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
@@ -159,15 +166,15 @@ def paint_shadows(canvas, view, first, polygons):
         return
     half = (max(view.width // 2, 1), max(height // 2, 1))
     mask = np.full((half[1], half[0]), 255, np.uint8)
+    camera = view.to_camera(np.concatenate([points for points, _ in polygons]))
     scale = np.array([half[0] / view.width, half[1] / height])
+    fixed = to_fixed((view.to_pixels(camera) - (0, first)) * scale)
+    start = 0
     for points, darkness in polygons:
-        camera = view.to_camera(points)
-        if camera[:, 2].max() < 0.5:
-            continue
-        pixels = (view.to_pixels(camera) - (0, first)) * scale
-        fixed = np.rint(np.clip(pixels, -4000, 8000) * 16).astype(np.int32)
-        value = int(255 * (1 - darkness))
-        cv2.fillPoly(mask, [fixed], value, cv2.LINE_8, 4)
+        end = start + len(points)
+        if camera[start:end, 2].max() > 0.5:
+            cv2.fillPoly(mask, [fixed[start:end]], int(255 * (1 - darkness)), cv2.LINE_8, SHIFT)
+        start = end
     mask = cv2.blur(mask, (3, 3))
     mask = cv2.resize(mask, (view.width, height), interpolation=cv2.INTER_LINEAR)
     gains = cv2.cvtColor(mask, cv2.COLOR_GRAY2RGBA)   # alpha 255: ids stay

@@ -12,8 +12,8 @@ class Light:
         self.mood = str(rng.choice(MOODS, p=(0.36, 0.30, 0.20, 0.14)))
         self.sunny = self.mood in ('bright', 'sunny')
         self.sun_side = int(rng.choice([-1, 1]))
-        base = {'bright': (1.0, 1.30), 'sunny': (1.0, 1.22), 'shade': (0.92, 1.42),
-                'dusk': (0.62, 1.75)}[self.mood]
+        base = {'bright': (1.0, 1.02), 'sunny': (1.0, 1.0), 'shade': (0.95, 1.15),
+                'dusk': (0.97, 1.9)}[self.mood]
         self._gain = base[0] * rng.uniform(0.95, 1.04)
         self._gamma = base[1] * rng.uniform(0.94, 1.08)
         self._tint = np.array([1, 1, 1]) + rng.normal(0, 0.012, 3)

@@ -1,62 +1,72 @@
 """Solid models: cars, vans, lamp posts and signs as polygons in metres (right, up, forward)."""
 import numpy as np
 
+from .camera import NEAR, SHIFT, clip_near, to_fixed
 from .classes import CAR, POLE, SIGN
-
-_CORNERS = 12  # every polygon is padded to this many corners, so a model is one array
 
 PAINTS = ((28, 32, 44), (150, 154, 158), (120, 20, 22), (22, 22, 24), (190, 192, 192),
           (24, 44, 78), (70, 76, 80), (36, 56, 46), (130, 134, 140), (52, 20, 26), (170, 160, 130),
           (20, 60, 120))
-GLASS = (34, 38, 42)
+GLASS = (44, 48, 52)
 TYRE = (20, 20, 21)
 
 
 class Model:
     """Polygons of one object, in painting order.
 
-    points: float64 [N, 3]; faces: int [F, 12] rows of points; colours: (r, g, b, id) a face;
+    points: float64 [N, 3]; outlines: F arrays of rows of points; faces: int [F, 3], the
+    first three of each, which must turn the way the whole face does; colours: (r, g, b, id) a face;
     culled: bool [F], true for faces that are seen from their front only; detail: bool [F],
     true for faces left out from afar.
     """
 
     def __init__(self):
-        self.points, self.faces, self.colours, self.culled, self.detail = [], [], [], [], []
+        self.points, self.outlines, self.colours = [], [], []
+        self.culled, self.detail = [], []
 
     def add(self, points, colour, class_id, culled=True, detail=False):
         start, count = len(self.points), len(points)
         self.points.extend(points)
-        rows = list(range(start, start + count))
-        self.faces.append(rows + [rows[-1]] * (_CORNERS - count))
-        self.colours.append(tuple(int(min(max(c, 0), 255)) for c in colour) + (class_id,))
+        self.outlines.append(np.arange(start, start + count))
+        grey = 0.3 * sum(colour) / 3   # what a camera records is paler than paint
+        self.colours.append(tuple(int(min(max(0.7 * c + grey, 0), 255)) for c in colour)
+                            + (class_id,))
         self.culled.append(culled)
         self.detail.append(detail)
 
     def finish(self):
         self.points = np.float64(self.points)
-        self.faces = np.int64(self.faces)
+        self.faces = np.stack([rows[:3] for rows in self.outlines])
         self.culled, self.detail = np.array(self.culled), np.array(self.detail)
         return self
 
 
-def paint(canvas, view, model, world):
-    """Paint a model whose points stand at world [N, 3]; true where any of it may show."""
-    camera = view.to_camera(world)
-    near = float(camera[:, 2].max())
-    if near < 0.8:
-        return False
-    fixed = view.to_fixed(camera)
-    if fixed[:, 0].max() < 0 or fixed[:, 0].min() > view.width << 4:
-        return False
-    polygons = fixed[model.faces]
-    x, y = polygons[..., 0].astype(np.float64), polygons[..., 1].astype(np.float64)
-    area = (x * np.roll(y, -1, 1) - y * np.roll(x, -1, 1)).sum(1)
-    shown = ~model.culled | (area < 0)
-    if float(camera[:, 2].min()) * 450 > 40 * view.focal:
+def paint(canvas, view, model, camera, fixed):
+    """Paint a model whose points are at camera [N, 3] and at fixed-point pixels [N, 2]."""
+    depth = camera[:, 2]
+    low, high = fixed[:, 0].min(), fixed[:, 0].max()
+    if depth.max() < 0.8 or high < 0 or low > view.width << SHIFT:
+        return
+    a, b, c = (camera[model.faces[:, i]] for i in range(3))
+    b, c = b - a, c - a
+    normal = (b[:, [1, 2, 0]] * c[:, [2, 0, 1]] - b[:, [2, 0, 1]] * c[:, [1, 2, 0]])
+    shown = ~model.culled | ((normal * a).sum(1) < 0)   # the face looks at the camera
+    if depth.min() * 450 > 32 * view.focal:
         shown &= ~model.detail
-    for i in np.flatnonzero(shown):
-        canvas.polygon(polygons[i], model.colours[i])
-    return True
+    whole = depth.min() >= NEAR
+    for i in np.flatnonzero(shown).tolist():
+        outline = model.outlines[i]
+        if whole:
+            canvas.polygon(fixed[outline], model.colours[i])
+        else:
+            paint_clipped(canvas, view, camera[outline], model.colours[i])
+
+
+def paint_clipped(canvas, view, camera, colour):
+    """Paint what is in front of the camera of a polygon that may reach behind it."""
+    points = clip_near(camera)
+    if len(points) > 2:
+        canvas.polygon(to_fixed(view.to_pixels(points)), colour)
 
 
 def _scaled(colour, gain):
@@ -80,7 +90,7 @@ def car(rng):
     """A parked or driving car or van, its middle at the origin, driving forward."""
     kind = str(rng.choice(list(_PROFILES), p=(0.42, 0.28, 0.18, 0.12)))
     profile, strips, length, wide = _PROFILES[kind]
-    body = np.float64(PAINTS[rng.integers(len(PAINTS))]) * rng.uniform(0.8, 1.1)
+    body = np.float64(PAINTS[rng.integers(len(PAINTS))]) * rng.uniform(0.95, 1.35) + 8
     tall = max(up for _, up in profile)
     waist = profile[1][1]
 
@@ -98,10 +108,10 @@ def car(rng):
     wheels = (0.75, length - 0.8)
     for side in (-1, 1):
         ring = [at(side, f, u) for f, u in profile]
-        model.add(ring if side < 0 else ring[::-1], _scaled(body, 0.82), CAR)
+        model.add(ring if side > 0 else ring[::-1], _scaled(body, 0.82), CAR)
         sill = [at(side, .1, .2), at(side, .1, .45), at(side, length - .1, .45),
                 at(side, length - .1, .2)]
-        model.add(sill if side < 0 else sill[::-1], _scaled(body, 0.5), CAR)
+        model.add(sill if side > 0 else sill[::-1], _scaled(body, 0.5), CAR)
         glass = [(f, u) for f, u in profile if u > waist + 0.02]
         low = max(waist + 0.05, 0.92)
         rear, front = glass[0], glass[-1]
@@ -112,19 +122,19 @@ def car(rng):
         if kind == 'van':
             window = [(2.9, low + .2), (2.9, tall - .2), (3.6, tall - .2), (4.1, low + .2)]
         pane = [at(side, f, u, .005) for f, u in window]
-        model.add(pane if side < 0 else pane[::-1], GLASS, CAR)
+        model.add(pane if side > 0 else pane[::-1], GLASS, CAR)
         bar = 0.5 * (window[1][0] + window[2][0])
         pillar = [at(side, bar - .05, low, .006), at(side, bar - .05, tall - .12, .006),
                   at(side, bar + .05, tall - .12, .006), at(side, bar + .05, low, .006)]
-        model.add(pillar if side < 0 else pillar[::-1], _scaled(body, 0.7), CAR, detail=True)
+        model.add(pillar if side > 0 else pillar[::-1], _scaled(body, 0.7), CAR, detail=True)
         for centre in wheels:
             for radius, colour, detail in ((.37, _scaled(body, .25), True), (.32, TYRE, False),
                                            (.19, (105, 107, 110), True)):
                 turn = np.linspace(0, 2 * np.pi, 10, endpoint=False)
                 wheel = [at(side, centre + radius * np.cos(a),
                             .32 + radius * np.sin(a), .01) for a in turn]
-                model.add(wheel[::-1] if side < 0 else wheel, colour, CAR, detail=detail)
-    gains = {'b': 0.9, 'h': 1.25, 'r': 1.3}
+                model.add(wheel[::-1] if side > 0 else wheel, colour, CAR, detail=detail)
+    gains = {'b': 0.95, 'h': 1.45, 'r': 1.5}
     for (a, b), material in zip(zip(profile, profile[1:]), strips.split()):
         colour = _scaled(GLASS, 1.0) if material == 'g' else _scaled(body, gains[material])
         model.add([at(-1, *a), at(-1, *b), at(1, *b), at(1, *a)], colour, CAR)
@@ -133,7 +143,7 @@ def car(rng):
             part = [(low[0] * t + top[0] * (1 - t), low[1] * t + top[1] * (1 - t))
                     for t in (.06, .45)]
             quad = [at(-.86, *part[1]), at(-.86, *part[0]), at(.86, *part[0]), at(.86, *part[1])]
-            model.add(quad if top is b else quad[::-1], (88, 94, 98), CAR, detail=True)
+            model.add(quad if top is b else quad[::-1], (128, 134, 138), CAR, detail=True)
     for z, flip, lamp, plate in ((-.012, False, (150, 22, 20), (196, 172, 60)),
                                  (length + .012, True, (215, 218, 214), (214, 214, 208))):
         def flat(x0, x1, y0, y1, colour):
@@ -163,8 +173,8 @@ def lamp_post(rng, inwards):
     """A street lamp whose arm reaches inwards (-1 left, 1 right)."""
     model, colour = Model(), _scaled((92, 96, 98), rng.uniform(0.4, 1.3))
     up, reach = rng.uniform(6.5, 9.0), inwards * rng.uniform(0.8, 1.8)
-    _bar(model, 0, 0, 0, 1.4, 0.24, _scaled(colour, 0.9))
-    _bar(model, 0, 0, 0, up, 0.14, colour)
+    _bar(model, 0, 0, 0, 1.4, 0.19, _scaled(colour, 0.9))
+    _bar(model, 0, 0, 0, up, 0.11, colour)
     _bar(model, 0, up, reach, up + 0.25, 0.09, colour)
     _bar(model, reach - 0.1 * inwards, up + 0.22, reach + 0.7 * inwards, up + 0.30, 0.2, colour)
     return model.finish()

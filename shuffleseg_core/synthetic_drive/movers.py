@@ -1,71 +1,69 @@
 """What moves: walkers, riders and vehicles whose place is a function of time alone.
 
-A mover's .at(time) is a thing (see things.py) for that moment, or None.
+A mover's .at(time, low, high) is a thing (see things.py) for that moment, or None where it is
+not between the metres low and high of the road, or has gone.
 """
+import math
+
 import numpy as np
 
-from . import models
 from .people import paint_figure
+from .things import Solid
+
+_BLOT = np.float64([[-.3, 0, -.3], [-.3, 0, .3], [.3, 0, .3], [.3, 0, -.3]])
 
 
 class _Figure:
-    def __init__(self, key, figure, world, heading, phase, shadow):
-        self.key, self.shadow = key, shadow
-        self._arguments = figure, world, heading, phase
+    def __init__(self, road, figure, s, d, turn, phase):
+        x, z, heading = road.pose(s, d)
+        self.key, self.points = s, np.array([[x, 0.0, z]])
+        self.shadow = (self.points + _BLOT, 0.45)
+        self._figure, self._heading, self._phase = figure, heading + turn, phase
 
-    def paint(self, canvas, view):
-        paint_figure(canvas, view, *self._arguments)
+    def paint(self, canvas, view, camera, pixels, fixed):
+        paint_figure(canvas, view, self._figure, camera[0], pixels[0], self._heading, self._phase)
 
 
 class Walker:
     """A pedestrian who is near s when the camera comes by, at the time `meeting`."""
 
-    stride = 5.2   # radians of gait a metre
-
-    def __init__(self, road, figure, s, d, speed, meeting, phase, across=False, limit=0.0):
+    def __init__(self, road, figure, s, d, speed, meeting, phase):
         self._road, self._figure, self._s, self._d = road, figure, s, d
         self._speed, self._meeting, self._phase = speed, meeting, phase
-        self._across, self._limit = across, limit
 
-    def at(self, time):
+    def at(self, time, low, high, stride=5.2, most=60):
         gone = self._speed * (time - self._meeting)
-        s, d = (self._s, self._d + gone) if self._across else (self._s + gone, self._d)
-        if self._across and abs(d) > self._limit or abs(gone) > 60:
+        s = self._s + gone
+        if abs(gone) > most or not low < s < high:
             return None
-        heading = float(self._road.heading(s)) + (np.pi / 2 if self._across else
-                                                  0.0 if self._speed > 0 else np.pi)
-        shadow = (self._road.place([s - .25, s - .25, s + .15, s + .15],
-                                   [d - .25, d + .25, d + .25, d - .25]), 0.45)
-        return _Figure(s, self._figure, self._road.place(s, d), heading,
-                       self._phase + self.stride * abs(gone), shadow)
+        return _Figure(self._road, self._figure, s, self._d, 0.0 if self._speed > 0 else math.pi,
+                       self._phase + stride * (abs(gone)))
+
+
+class Crosser(Walker):
+    """A pedestrian who crosses the road from left to right, within a distance of its middle."""
+
+    limit = 7.0   # metres
+
+    def at(self, time, low, high):
+        gone = self._speed * (time - self._meeting)
+        d = self._d + gone
+        if abs(d) > self.limit or not low < self._s < high:
+            return None
+        return _Figure(self._road, self._figure, self._s, d, math.pi / 2,
+                       self._phase + 5.2 * (gone + self.limit))
 
 
 class Rider(Walker):
     """A bicyclist; as Walker."""
 
-    stride = 1.4
-
-    def at(self, time):
-        gone = self._speed * (time - self._meeting)
-        if abs(gone) > 200:
-            return None
-        s, d = self._s + gone, self._d
-        heading = float(self._road.heading(s)) + (0.0 if self._speed > 0 else np.pi)
-        shadow = (self._road.place([s - .8, s - .8, s + .8, s + .8],
-                                   [d - .2, d + .2, d + .2, d - .2]), 0.5)
-        return _Figure(s, self._figure, self._road.place(s, d), heading,
-                       self._phase + self.stride * (gone + 300), shadow)
+    def at(self, time, low, high):
+        return super().at(time, low, high, stride=1.4, most=200)
 
 
-class _Car:
-    def __init__(self, road, model, length, s, d, backwards):
-        self.key = s - length / 2 + 0.3
-        self.shadow = car_shadow(road, s, d, length)
-        self._model = model
-        self._world = road.place_rigid(s, d, model.points, backwards)
-
-    def paint(self, canvas, view):
-        models.paint(canvas, view, self._model, self._world)
+def _car(road, model, length, s, d, backwards):
+    return Solid(s - length / 2 + 0.3, model, road.place_rigid(s, d, model.points, backwards),
+                 car_shadow(road, s, d, length))
 
 
 class Vehicle:
@@ -75,11 +73,11 @@ class Vehicle:
         self._road, self._model, self._length, self._d = road, model, length, d
         self._s, self._speed, self._meeting = s, speed, meeting
 
-    def at(self, time):
+    def at(self, time, low, high):
         s = self._s + self._speed * (time - self._meeting)
-        if abs(s - self._s) > 120:
+        if abs(s - self._s) > 120 or not low < s < high:
             return None
-        return _Car(self._road, self._model, self._length, s, self._d, self._speed < 0)
+        return _car(self._road, self._model, self._length, s, self._d, self._speed < 0)
 
 
 class Leader:
@@ -90,9 +88,9 @@ class Leader:
         self._gap, self._phase, self._d = gap, phase, d
 
     def at(self, time):
-        gap = self._gap * (1 + 0.3 * np.sin(0.17 * time + self._phase))
+        gap = self._gap * (1 + 0.3 * math.sin(0.17 * time + self._phase))
         s = float(self._rig.distance(time)) + gap
-        return _Car(self._road, self._model, self._length, s, self._d, False)
+        return _car(self._road, self._model, self._length, s, self._d, False)
 
 
 def car_shadow(road, s, d, length):

@@ -22,4 +22,6 @@ def cloud_noise(rng, height, width, sigmas=(1.0, 4.0, 16.0)):
 def tint(base, noise, contrast):
     """A uint8 RGB picture [H, W, 3]: a base colour whose brightness follows a noise."""
     gain = 1.0 + contrast * noise[..., None]
-    return np.clip(np.asarray(base, np.float32) * gain, 0, 255).astype(np.uint8)
+    base = np.asarray(base, np.float32)
+    base = 0.55 * base + 0.45 * base.mean()   # what a camera records is paler than paint
+    return np.clip(base * gain, 0, 255).astype(np.uint8)

@@ -1,8 +1,10 @@
 """Pedestrians and bicyclists: flat jointed figures that turn towards the camera."""
+import math
+
 import numpy as np
 
-from .classes import BICYCLIST, PEDESTRIAN
 from .camera import SHIFT
+from .classes import BICYCLIST, PEDESTRIAN
 
 _TURN = np.linspace(0, 2 * np.pi, 12, endpoint=False)
 _DISC = np.stack([np.sin(_TURN), np.cos(_TURN)], axis=1)
@@ -26,6 +28,7 @@ class Pedestrian:
     class_id = PEDESTRIAN
 
     def __init__(self, rng):
+        self.kept = {}
         self.tall = rng.uniform(1.55, 1.9)
         self.coat = CLOTHES[rng.integers(len(CLOTHES))]
         self.legs = CLOTHES[rng.integers(4)]
@@ -70,6 +73,7 @@ class Bicyclist:
     class_id = BICYCLIST
 
     def __init__(self, rng):
+        self.kept = {}
         self.tall = rng.uniform(1.6, 1.85)
         self.coat = (CLOTHES + ((160, 170, 40), (150, 40, 36)))[rng.integers(len(CLOTHES) + 2)]
         self.legs = CLOTHES[rng.integers(4)]
@@ -108,22 +112,38 @@ class Bicyclist:
         yield _DISC * (.115, .085) + (lean + .03 * k, 1.69), self.hat
 
 
-def paint_figure(canvas, view, figure, world, heading, phase):
-    """Paint a figure standing at a world point [3] and heading in radians."""
-    point = view.to_camera(np.float64(world))
-    if point[2] < 1.2:
+_PHASES, _SIDES = 10, 4   # steps of gait and of turn that figures are kept in
+
+
+def _frozen(figure, phase, side):
+    """The figure at a step of gait and turn: points [N, 2], starts and ends of its parts."""
+    key = (phase, side)
+    if key not in figure.kept:
+        parts = list(figure.parts(phase * 2 * np.pi / _PHASES, side / _SIDES))
+        ends = np.cumsum([len(polygon) for polygon, _ in parts]).tolist()
+        colours = [tuple(int(c) for c in colour) + (figure.class_id,) for _, colour in parts]
+        figure.kept[key] = (np.concatenate([np.asarray(p) for p, _ in parts]),
+                            list(zip([0] + ends, ends, colours)))
+    return figure.kept[key]
+
+
+def paint_figure(canvas, view, figure, camera, pixels, heading, phase):
+    """Paint a figure whose foot is at camera [3] and pixels [2], heading in radians."""
+    right, _, depth = camera.tolist()
+    x, ground = pixels.tolist()
+    scale = view.focal / max(depth, 0.1)
+    if depth < 1.2 or scale < 3 or not -scale < x < view.width + scale:
         return
-    scale = view.focal / point[2]
-    x, ground = view.to_pixels(point)
-    if not -scale < x < view.width + scale:
-        return
-    # The angle between the line of sight and the figure's heading: 0 from behind, 1 from the side.
-    sight = np.arctan2(point[0], point[2]) + view.yaw
-    turn = np.sin(heading - sight)
-    flip = 1.0 if turn >= 0 else -1.0
-    size = scale * figure.tall / 1.72
-    unit = size * (1 << SHIFT)
-    origin = np.array([x, ground]) * (1 << SHIFT)
-    for polygon, colour in figure.parts(phase, abs(turn)):
-        fixed = np.rint(polygon * (flip * unit, -unit) + origin).astype(np.int32)
-        canvas.polygon(fixed, tuple(int(c) for c in colour) + (figure.class_id,))
+    # The angle between the line of sight and the heading: 0 from behind, 1 from the side.
+    turn = math.sin(heading - math.atan2(right, depth) - view.yaw)
+    step = int(phase / (2 * math.pi) * _PHASES) % _PHASES
+    side = round(abs(turn) * _SIDES)
+    if scale < 14:   # from afar, two steps of gait and one turn are enough
+        step, side = step // 5 * 5, 1
+    points, parts = _frozen(figure, step, side)
+    unit = scale * figure.tall / 1.72 * (1 << SHIFT)
+    flip = unit if turn >= 0 else -unit
+    fixed = points * (flip, -unit) + (x * (1 << SHIFT), ground * (1 << SHIFT))
+    fixed = np.rint(fixed).astype(np.int32)
+    for start, end, colour in parts:
+        canvas.polygon(fixed[start:end], colour)

@@ -3,6 +3,8 @@
 Road coordinates are (s, d): metres along the centre line, and metres to the right of it.
 World coordinates are (x, y, z): right, up and forward of the start of the road.
 """
+import math
+
 import numpy as np
 
 _BEHIND = 100.0  # metres of road behind s = 0
@@ -15,6 +17,8 @@ class Road:
         self._wavelength = rng.uniform((140, 220, 350), (220, 350, 700))
         self._amplitude = rng.uniform(0.2, 1.0, 3) * (0.05, 0.10, 0.25)
         self._phase = rng.uniform(0, 2 * np.pi, 3)
+        self._sines = list(zip(self._amplitude.tolist(), self._wavelength.tolist(),
+                               self._phase.tolist()))
         self._grid = np.zeros((0, 2))
 
     def heading(self, s):
@@ -45,11 +49,22 @@ class Road:
         return np.stack([centre[..., 0] + d * np.cos(heading), y,
                          centre[..., 1] - d * np.sin(heading)], axis=-1)
 
+    def pose(self, s, d):
+        """(x, z, heading) at one point of the road, as floats."""
+        heading = sum(a * math.sin(2 * math.pi * s / w + p) for a, w, p in self._sines)
+        place = s + _BEHIND
+        low = int(place)
+        if low + 1 >= len(self._grid):
+            self._extend(2 * (low + 2))
+        part = place - low
+        (x0, z0), (x1, z1) = self._grid[low], self._grid[low + 1]
+        return (float(x0 + part * (x1 - x0)) + d * math.cos(heading),
+                float(z0 + part * (z1 - z0)) - d * math.sin(heading), heading)
+
     def place_rigid(self, s, d, points, backwards=False):
         """World points of a rigid model [N, 3] (right, up, forward) standing at (s, d)."""
-        heading = float(self.heading(s)) + (np.pi if backwards else 0.0)
-        sine, cosine = np.sin(heading), np.cos(heading)
-        x, _, z = self.place(s, d)
-        right, up, forward = points[:, 0], points[:, 1], points[:, 2]
-        return np.stack([x + right * cosine + forward * sine, up,
-                         z - right * sine + forward * cosine], axis=1)
+        x, z, heading = self.pose(s, d)
+        if backwards:
+            heading += math.pi
+        sine, cosine = math.sin(heading), math.cos(heading)
+        return points @ np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]]) + (x, 0, z)

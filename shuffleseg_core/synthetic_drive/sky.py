@@ -5,7 +5,7 @@ import numpy as np
 from .classes import BUILDING, SKY, TREE
 from .noise import cloud_noise
 
-_PIXELS = 6      # sky pixels a degree
+_PIXELS = 8      # sky pixels a degree
 _DEGREES = 180   # seen around the heading 0; repeats beyond
 
 
@@ -15,70 +15,61 @@ class Sky:
     def __init__(self, rng, light):
         wide, tall = _PIXELS * _DEGREES, _PIXELS * 40
         up = np.linspace(1, 0, tall, dtype=np.float32)[:, None, None]
-        blue, cloud = {'bright': ((232, 244, 253), 0.03), 'sunny': ((186, 216, 244), 0.06),
-                       'shade': ((236, 240, 243), 0.04), 'dusk': ((186, 200, 212), 0.20)}[light.mood]
+        blue, cloud = {'bright': ((240, 247, 254), 0.02), 'sunny': ((196, 224, 246), 0.03),
+                       'shade': ((236, 240, 243), 0.04), 'dusk': ((214, 222, 228), 0.11)}[light.mood]
         haze = np.float32((254, 254, 252) if light.mood != 'dusk' else (244, 240, 226))
-        clouds = cloud_noise(rng, tall, wide, (4.0, 10.0, 24.0))[..., None]
+        clouds = cloud_noise(rng, tall, wide, (8.0, 20.0, 50.0))[..., None]
         up = np.clip(up * rng.uniform(0.8, 1.5), 0, 1)
         picture = haze * (1 - up) + np.float32(blue) * up
         picture = picture + (cloud * 90) * np.maximum(clouds, -1.5)
         if light.mood == 'sunny':
-            picture = picture + (255 - picture) * np.clip(clouds - 0.4, 0, 1)
+            picture = picture + (255 - picture) * np.clip(0.5 * clouds - 0.3, 0, 0.8)
         glow = np.linspace(-np.pi, np.pi, wide, dtype=np.float32)[None, :, None]
         glow = np.exp(-((glow - rng.uniform(-1, 1)) / 0.5) ** 2) * rng.uniform(0, 40)
         self._sky = np.clip(picture + glow * (1 - 0.5 * up), 0, 255).astype(np.uint8)
         self._skyline(rng, wide)
 
     def _skyline(self, rng, wide):
-        count = 240
-        self._edges = np.linspace(0, _DEGREES, count, endpoint=False)
-        hills = 1.0 + 0.7 * np.abs(np.interp(np.arange(count), np.arange(0, count + 12, 12),
-                                             rng.standard_normal(count // 12 + 1)))
-        self._low = hills
-        self._blocks = [(float(a), float(rng.uniform(1.0, 3.2)), float(rng.uniform(1.2, 3.8)),
-                         int(rng.uniform(112, 165)))
-                        for a in np.sort(rng.uniform(0, _DEGREES, 60))]
-        self._ragged = hills + 0.35 * rng.random(count)
+        """Paint far hills, roofs and trees into the foot of the panorama."""
+        self._tall = int(5 * _PIXELS)
+        self._ids = np.full((self._tall, wide), SKY, np.uint8)
+        foot = self._sky[-self._tall:]
+        row = np.arange(self._tall, 0, -1)[:, None]
+
+        def raise_line(heights, colour, class_id):
+            covered = row <= heights[None] * _PIXELS
+            foot[covered] = colour
+            self._ids[covered] = class_id
+
+        def hills(low, high, ragged):
+            ends = rng.uniform(low, high, 25)
+            ends[-1] = ends[0]   # the panorama repeats
+            line = np.interp(np.arange(wide), np.linspace(0, wide, 25), ends)
+            return line + ragged * rng.random(wide)
+
+        raise_line(hills(0.8, 3.2, 0.5), (120, 118, 112), TREE)
+        roofs = np.zeros(wide)
+        for x in np.sort(rng.integers(0, wide - 30, 70)):
+            roofs[:] = 0
+            roofs[x:x + int(rng.uniform(1.0, 3.2) * _PIXELS)] = rng.uniform(1.2, 3.6)
+            grey = rng.uniform(105, 165)
+            raise_line(roofs, (grey, grey - 4, grey - 8), BUILDING)
+        raise_line(hills(0.3, 1.6, 0.5), (96, 94, 84), TREE)
 
     def paint(self, canvas, view):
-        """Paint sky over the whole canvas, and the skyline at the horizon."""
+        """Paint sky down to the horizon, with the skyline; below it, pale haze."""
         width, height = view.width, view.height
+        last = min(max(int(view.horizon) + 2, 1), height)
         degrees = np.degrees(np.arctan((np.arange(width) - view.middle) / view.focal) + view.yaw)
-        map_x = np.float32((degrees * _PIXELS) % self._sky.shape[1])
-        last = min(int(view.horizon) + 2, height)
+        columns = np.float32((degrees * _PIXELS) % (self._sky.shape[1] - 1))
         up = np.degrees(np.arctan((view.horizon - np.arange(last)) / view.focal))
-        map_y = np.float32(np.clip(self._sky.shape[0] - 1 - up * _PIXELS, 0,
-                                   self._sky.shape[0] - 1))
-        rows = np.broadcast_to(map_y[:, None], (last, width))
-        columns = np.broadcast_to(map_x[None], (last, width))
-        sky = cv2.remap(self._sky, np.ascontiguousarray(columns), np.ascontiguousarray(rows),
-                        cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-        canvas.pixels[...] = (200, 200, 196, SKY)
-        canvas.pixels[:last, :, :3] = sky
-        self._paint_line(canvas, view, self._ragged, (108, 106, 98, TREE))
-        for angle, wide, tall, grey in self._blocks:
-            self._paint_block(canvas, view, angle, wide, tall, (grey, grey - 4, grey - 8, BUILDING))
-        self._paint_line(canvas, view, self._ragged[::-1] * 0.55, (88, 88, 76, TREE))
-
-    def _column(self, view, degrees):
-        """Pixel column of an angle around the heading 0, nearest turn; tangent kept finite."""
-        away = (degrees - np.degrees(view.yaw) + _DEGREES / 2) % _DEGREES - _DEGREES / 2
-        return away, view.middle + view.focal * np.tan(np.radians(np.clip(away, -75, 75)))
-
-    def _paint_line(self, canvas, view, heights, colour):
-        away, x = self._column(view, self._edges)
-        order = np.argsort(away)
-        x = x[order]
-        y = view.horizon - view.focal * np.radians(heights[order])
-        floor = view.horizon + 2
-        points = np.concatenate([np.stack([x, y], 1), [[x[-1], floor], [x[0], floor]]])
-        canvas.polygon(np.rint(np.clip(points, -6000, 12000) * 16).astype(np.int32), colour)
-
-    def _paint_block(self, canvas, view, angle, wide, tall, colour):
-        away, x = self._column(view, np.array([angle, angle + wide]))
-        if abs(away[0]) > 60 or x[1] <= x[0]:
-            return
-        y = view.horizon - view.focal * np.radians(tall)
-        floor = view.horizon + 2
-        points = np.array([[x[0], floor], [x[0], y], [x[1], y], [x[1], floor]])
-        canvas.polygon(np.rint(np.clip(points, -6000, 12000) * 16).astype(np.int32), colour)
+        bottom = self._sky.shape[0] - 1
+        rows = np.float32(np.clip(bottom - up * _PIXELS, 0, bottom))
+        map_x, map_y = np.tile(columns, (last, 1)), np.repeat(rows[:, None], width, axis=1)
+        sky = cv2.remap(self._sky, map_x, map_y, cv2.INTER_LINEAR)
+        cv2.cvtColor(sky, cv2.COLOR_RGB2RGBA, dst=canvas.pixels[:last])
+        start = max(int(np.searchsorted(rows, bottom + 1 - self._tall)), 0)
+        cv2.insertChannel(np.zeros((last, width), np.uint8) + SKY, canvas.pixels[:last], 3)
+        canvas.pixels[start:last, :, 3] = cv2.remap(
+            self._ids, map_x[start:], map_y[start:] - (bottom + 1 - self._tall),
+            cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)

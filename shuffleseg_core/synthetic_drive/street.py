@@ -10,9 +10,9 @@ class Street:
     def __init__(self, rng):
         self.character = str(rng.choice(['centre', 'suburb', 'avenue'], p=(0.45, 0.30, 0.25)))
         centre, suburb = self.character == 'centre', self.character == 'suburb'
-        self.lane = rng.uniform(2.9, 3.7)
-        self.parking = {side: bool(rng.random() < (0.5 if centre else 0.6)) for side in (-1, 1)}
-        self.pavement = rng.uniform(2.0, 4.2) if centre else rng.uniform(1.7, 2.8)
+        self.lane = rng.uniform(2.8, 3.4)
+        self.parking = {side: bool(rng.random() < (0.4 if centre else 0.5)) for side in (-1, 1)}
+        self.pavement = rng.uniform(2.2, 4.6) if centre else rng.uniform(1.8, 3.2)
         self.verge = 0.0 if centre or rng.random() < 0.4 else rng.uniform(0.9, 2.6)
         self.zones = dict(zip(('terrace', 'houses', 'park', 'modern'),
                               (0.66, 0.04, 0.16, 0.14) if centre else

@@ -4,7 +4,7 @@ import numpy as np
 from . import fences, models, plants
 from .classes import FENCE
 from .facades import BRICKS, facade_set
-from .movers import Leader, Rider, Vehicle, Walker, car_shadow
+from .movers import Crosser, Leader, Rider, Vehicle, Walker, car_shadow
 from .people import Bicyclist, Pedestrian
 from .things import Plant, Solid, Wall, building
 
@@ -32,6 +32,8 @@ class World:
         self._boards = [fences.boards(rng) for _ in range(2)]
         self._walls = [fences.low_wall(rng, BRICKS[rng.integers(len(BRICKS))]) for _ in range(2)]
         self._cars = [models.car(rng) for _ in range(12)]
+        self._pedestrians = [Pedestrian(rng) for _ in range(20)]
+        self._bicyclists = [Bicyclist(rng) for _ in range(8)]
         self._leader = None
         if rng.random() < 0.75:
             model, length = self._cars[rng.integers(len(self._cars))]
@@ -56,16 +58,20 @@ class World:
         first = int(np.floor(view.s / SEGMENT)) - 1
         chosen = []
         for number in range(first, first + int(AHEAD / SEGMENT) + 3):
-            chosen += [t for t in self.segment(number)[0] if -14 < t.key - view.s < AHEAD]
+            chosen += [t for t in self.segment(number)[0] if -14 < t.key - view.s < t.reach]
         for number in range(first, first + 1 + _MOVERS_AHEAD):
             for mover in self.segment(number)[1]:
-                thing = mover.at(time)
-                if thing is not None and -6 < thing.key - view.s < AHEAD:
+                thing = mover.at(time, view.s - 5, view.s + 110)
+                if thing is not None:
                     chosen.append(thing)
         if self._leader is not None:
             chosen.append(self._leader.at(time))
         chosen.sort(key=lambda thing: -thing.key)
         return chosen
+
+    @staticmethod
+    def _pick(rng, group):
+        return group[rng.integers(len(group))]
 
     def _zone(self, rng, start, side):
         # Runs of 80 m share a zone, so a terrace or a park has some length.
@@ -85,19 +91,20 @@ class World:
 
     # Zones: what stands behind the pavement.
 
-    def _front(self, rng, styles, s0, s1, side, line, things, key=None):
+    def _front(self, rng, styles, s0, s1, side, line, things, before=None):
         styles = [s for s in styles if s in self._fronts] or list(self._fronts)
         group = self._fronts[styles[rng.integers(len(styles))]]
         front, lit = group[rng.integers(len(group))]
         end = self._ends[rng.integers(len(self._ends))]
         made = building(self._road, s0, s1, side, line, front, lit[side], end,
-                        s1 if key is None else key)
+                        s1, before is None or before < front.height)
         if self._light.sunny and side == self._light.sun_side:
             reach = min(front.height * 0.75, self._shadow_reach(side, line))
             made[0].shadow = (self._road.place(
                 [s0, s1, s1 + 2, s0 + 2], [side * (line + 3), side * (line + 3),
                                            side * (line - reach), side * (line - reach)]), 0.5)
         things += made
+        return front.height
 
     def _shadow_reach(self, side, line):
         return line + 0.3 * self._street.lane
@@ -109,11 +116,12 @@ class World:
         widths = rng.uniform(4.5, 8.5, int(rng.integers(5, 8)))
         room = SEGMENT - (5.0 if gap else 0.0)
         widths *= room / widths.sum()
+        before = None   # the height of the neighbour that hides this one's end
         hole = int(cuts[0] * len(widths)) if gap else -1
         for i, width in enumerate(widths):
             styles = ('shop', 'shop', 'terrace') if self._street.character == 'centre' \
                 else ('terrace', 'terrace', 'shop')
-            self._front(rng, styles, s, s + width, side, line + rng.choice([0, 0, 0.3]), things)
+            before = self._front(rng, styles, s, s + width, side, line, things, before)
             if rng.random() < 0.22:
                 model = models.wall_sign(rng, -side)
                 at, d = s + 0.5 * width, side * line
@@ -123,6 +131,7 @@ class World:
                 self._boundary(rng, s, s + 5, side, line, things)
                 self._tree(rng, s + 3, side * (line + 3.5), things)
                 s += 5
+                before = None
 
     def _houses(self, rng, start, side, line, things):
         setback = rng.uniform(2.5, 5.5)
@@ -198,7 +207,7 @@ class World:
             blob = [(0.1, 0), (2.4, -2.5 * size), (1.6, -6 * size), (-1.4, -6 * size), (-1.6, -2.5 * size)]
             shadow = (self._road.place([s + a for a, _ in blob], [d + side * b for _, b in blob]),
                       0.4 if leafy else 0.25)
-        things.append(Plant(s, self._road.place(s, d), tall * rng.uniform(0.8, 1.05), tall,
+        things.append(Plant(s, self._road.place(s, d), tall * rng.uniform(0.65, 0.95), tall,
                             group[rng.integers(len(group))], shadow))
 
     # On the pavement and along the kerb.
@@ -265,20 +274,20 @@ class World:
                     speed *= 0.02
                 company = 2 if rng.random() < 0.3 else 1
                 for i in range(company):
-                    movers.append(Walker(road, Pedestrian(rng), s + 0.15 * i, d + 0.55 * side * i,
+                    movers.append(Walker(road, self._pick(rng, self._pedestrians), s + 0.15 * i, d + 0.55 * side * i,
                                          speed, meeting(s), rng.uniform(0, 6)))
         if rng.random() < 0.10 * street.people:   # someone crosses, well ahead of the camera
             s = start + rng.uniform(0, SEGMENT)
-            movers.append(Walker(road, Pedestrian(rng), s, -0.5, 1.3, meeting(s) - rng.uniform(3, 4.5),
-                                 0.0, across=True, limit=street.kerb(1) + 1.5))
-        left = street.lane - (0.55 if not street.parking[-1] else 0.35)
-        for _ in range(int(rng.poisson(0.75 * street.bicycles))):
+            movers.append(Crosser(road, self._pick(rng, self._pedestrians), s, -0.5, 1.3,
+                                  meeting(s) - rng.uniform(3, 4.5), 0.0))
+        left = street.lane - (0.45 if not street.parking[-1] else 0.25)
+        for _ in range(int(rng.poisson(0.28 * street.bicycles))):
             s = start + rng.uniform(0, SEGMENT)
-            movers.append(Rider(road, Bicyclist(rng), s, -left, rng.uniform(3.5, 5.2), meeting(s),
+            movers.append(Rider(road, self._pick(rng, self._bicyclists), s, -left, rng.uniform(3.5, 5.2), meeting(s),
                                 rng.uniform(0, 6)))
-        for _ in range(int(rng.poisson(0.5 * street.bicycles))):
+        for _ in range(int(rng.poisson(0.45 * street.bicycles))):
             s = start + rng.uniform(0, SEGMENT)
-            movers.append(Rider(road, Bicyclist(rng), s, left, -rng.uniform(3.5, 5.2), meeting(s),
+            movers.append(Rider(road, self._pick(rng, self._bicyclists), s, left, -rng.uniform(3.5, 5.2), meeting(s),
                                 rng.uniform(0, 6)))
         for _ in range(int(rng.poisson(0.8 * street.traffic))):
             s = start + rng.uniform(0, SEGMENT)

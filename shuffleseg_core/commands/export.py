@@ -1,0 +1,60 @@
+"""`shuffleseg export`: trained weights → .tflite."""
+
+from pathlib import Path
+
+from ..errors import UserError
+
+HELP = "write a trained network as a .tflite that describes itself (needs TensorFlow)"
+
+
+def add_arguments(parser):
+    parser.add_argument("run", help="folder of a training, as `shuffleseg train` leaves it")
+    parser.add_argument("--output", required=True, metavar="FILE.tflite", help="file to write")
+    parser.add_argument(
+        "--form",
+        choices=("logits", "labels"),
+        default="logits",
+        help="what the graph ends with: logits at output stride, which are enlarged to the "
+        "camera's size outside (%(default)s), or class ids at input size",
+    )
+    parser.add_argument(
+        "--input", choices=("float32", "uint8"), default="float32", help="dtype of the input image"
+    )
+    parser.add_argument(
+        "--size", metavar="WIDTHxHEIGHT", help="input size in pixels (that of the training)"
+    )
+    parser.add_argument(
+        "--weights", metavar="FILE", help="other weights of the same network, as a checkpoint's"
+    )
+
+
+def run(args) -> int:
+    from ..size import format_size, parse_size
+
+    size = parse_size(args.size) if args.size else None
+    if not args.output.endswith(".tflite"):
+        raise UserError(f"--output {args.output}: the name must end in .tflite")
+    try:
+        from ..export.tflite_export import export_tflite
+        from ..models.trained_network import WEIGHTS, TrainedNetwork
+    except ImportError as error:
+        raise UserError(
+            f"exporting needs TensorFlow and Keras ({error}); "
+            "run `pip install 'shuffleseg_ros[train]'`"
+        ) from error
+
+    network = TrainedNetwork.load_record(Path(args.run))
+    description = export_tflite(
+        network,
+        args.output,
+        weights_file=args.weights or Path(args.run) / WEIGHTS,
+        output=args.form,
+        input_dtype=args.input,
+        input_size=size,
+    )
+    megabytes = Path(args.output).stat().st_size / 1e6
+    print(
+        f"{args.output}: {megabytes:.2f} MB, {description.output} of "
+        f"{len(description.label_map)} classes, input {format_size(description.input_size)}"
+    )
+    return 0

@@ -1,0 +1,148 @@
+"""Keras model → .tflite of builtin operators that describes itself. Needs TensorFlow."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from pathlib import Path
+
+from ..atomic_file import atomic_path
+from ..errors import UserError
+from ..model_description import ModelDescription
+from ..models.statistics import model_statistics
+from ..models.trained_network import TrainedNetwork
+from .description_writer import with_description
+
+OUTPUTS = ("logits", "labels")
+INPUTS = ("float32", "uint8")
+
+
+def export_tflite(
+    network: TrainedNetwork,
+    path: str | os.PathLike,
+    weights_file: str | os.PathLike | None = None,
+    output: str = "logits",
+    input_dtype: str = "float32",
+    input_size: tuple[int, int] | None = None,
+) -> ModelDescription:
+    """Convert a trained network to float32 TFLite.
+
+    The input is [1, H, W, 3] RGB with values 0–255 (equation 1 is inside the graph).
+
+    Args:
+        network: what to build.
+        path: .tflite file to write.
+        weights_file: a .weights.h5 of that network; None exports random weights.
+        output: `labels` ends with resize to input size and argmax: int32 [1, H, W];
+            `logits` ends at output stride: float32 [1, h, w, classes].
+        input_dtype: `float32` or `uint8`.
+        input_size: (width, height); None takes the network's own.
+
+    Returns:
+        The description written into the file.
+
+    Raises:
+        UserError: TensorFlow is not Keras's backend here, an argument is out of range, or the
+            network needs operators beyond the builtin ones.
+    """
+    if output not in OUTPUTS:
+        raise UserError(f"output {output!r}: choose from {', '.join(OUTPUTS)}")
+    if input_dtype not in INPUTS:
+        raise UserError(f"input {input_dtype!r}: choose from {', '.join(INPUTS)}")
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            f"exporting needs KERAS_BACKEND=tensorflow; it is {keras.backend.backend()}"
+        )
+    import tensorflow as tf
+
+    input_size = input_size or network.input_size
+    model = network.build(input_size=input_size, upsample=False)
+    if weights_file is not None:
+        network.load_weights(model, Path(weights_file))
+    align_corners = bool(network.model.get("align_corners", False))
+    width, height = input_size
+    # As constants: the converter leaves Keras's variables in the graph as resources otherwise.
+    weights = [
+        [tf.constant(variable.numpy()) for variable in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    ]
+
+    @tf.function(
+        input_signature=[tf.TensorSpec((1, height, width, 3), tf.as_dtype(input_dtype), "image")]
+    )
+    def graph(image):
+        logits, _ = model.stateless_call(*weights, tf.cast(image, tf.float32), training=False)
+        if output == "logits":
+            return tf.identity(logits, "logits")
+        logits = tf.raw_ops.ResizeBilinear(
+            images=logits,
+            size=(height, width),
+            align_corners=align_corners,
+            half_pixel_centers=not align_corners,
+        )
+        return tf.argmax(logits, axis=-1, output_type=tf.int32, name="labels")
+
+    flatbuffer = _convert(tf, graph, path)
+    statistics = model_statistics(model)
+    description = ModelDescription(
+        label_map=network.label_map,
+        input_size=input_size,
+        output=output,
+        align_corners=align_corners,
+        architecture=dict(network.model),
+        training=dict(network.training),
+        licence=network.licence,
+        parameters=statistics.parameters,
+        gmac=statistics.gmac,
+    )
+    _write(path, with_description(flatbuffer, description))
+    return description
+
+
+def _convert(tf, graph, path) -> bytes:
+    """tf.function → flatbuffer of builtin operators."""
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [graph.get_concrete_function()], tf.Module()
+    )
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    with _quiet():
+        try:
+            return converter.convert()
+        except Exception as error:  # the converter raises many kinds; all mean the same here
+            reason = str(error).strip().splitlines()[0]
+            raise UserError(f"{path}: the network does not convert to TFLite: {reason}") from error
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Keep the converter's notes about TensorFlow itself from the user."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _write(path, data: bytes) -> None:
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(data)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def random_network(
+    label_map, input_size: tuple[int, int], architecture: str, **options
+) -> TrainedNetwork:
+    """An untrained network, for measuring speed and for tests."""
+    return TrainedNetwork(
+        {"architecture": architecture, **options},
+        label_map,
+        input_size,
+        training={"data": "none (random weights)"},
+    )
