@@ -72,7 +72,11 @@ setup(
         ],
         "shuffleseg.commands": [
             "train = shuffleseg_training.train_command",
+            "bag = shuffleseg_ros.bag_command",
+            "evaluate = shuffleseg_core.commands.evaluate",
             "export = shuffleseg_core.commands.export",
+            "segment = shuffleseg_core.commands.segment",
+            "summary = shuffleseg_core.commands.summary",
         ],
     },
     zip_safe=False,

@@ -8,9 +8,7 @@ import numpy as np
 from .label_map import LabelMap
 
 
-def colorize(
-    labels: np.ndarray, label_map: LabelMap, out: np.ndarray | None = None
-) -> np.ndarray:
+def colorize(labels: np.ndarray, label_map: LabelMap, out: np.ndarray | None = None) -> np.ndarray:
     """Paint each pixel in its class's colour.
 
     Args:

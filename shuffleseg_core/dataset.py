@@ -71,7 +71,7 @@ def camvid(root: str | os.PathLike, split: str) -> Dataset:
     if not files:
         raise UserError(f"{images}: no images in this folder")
     pairs = tuple((path, labels / f"{path.stem}.png") for path in files)
-    for image_path, label_path in pairs:
+    for _, label_path in pairs:
         if not label_path.is_file():
             raise UserError(f"{label_path}: missing; every image of {images} needs its labels")
     return Dataset(f"camvid {split}", pairs, LabelMap.named("camvid"))

@@ -14,7 +14,7 @@ import numpy as np
 from .errors import UserError
 from .interpreter import open_interpreter
 from .label_map import LabelMap
-from .model_description import ModelDescription, read_description
+from .model_description import read_description
 from .tflite_file import TFLiteFile
 from .upsampling import LabelUpsampler
 

@@ -8,7 +8,7 @@ from .errors import UserError
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """"640x360" → (640, 360): (width, height) in pixels. Raises UserError otherwise."""
+    """ "640x360" → (640, 360): (width, height) in pixels. Raises UserError otherwise."""
     match = re.fullmatch(r"\s*(\d{1,5})\s*[x×X]\s*(\d{1,5})\s*", str(text))
     size = tuple(map(int, match.groups())) if match else (0, 0)
     if min(size) < 1:

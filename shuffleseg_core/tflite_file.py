@@ -195,8 +195,18 @@ class _DamageReported:
         return self
 
     def __exit__(self, kind, error, traceback):
-        if kind and issubclass(kind, (struct.error, IndexError, ValueError, TypeError,
-                                      OverflowError, StopIteration, MemoryError)):
+        if kind and issubclass(
+            kind,
+            (
+                struct.error,
+                IndexError,
+                ValueError,
+                TypeError,
+                OverflowError,
+                StopIteration,
+                MemoryError,
+            ),
+        ):
             raise UserError(
                 f"model {self.path}: damaged TFLite model; copy or export it again"
             ) from error

@@ -126,8 +126,15 @@ def train(
     if len(batches):
         steps_per_epoch = len(dataset) / settings.batch_size
         keeper = _Keeper(
-            run, checkpoint, val, network, recipe, total_steps, steps_per_epoch,
-            checkpoint_steps, val_epochs,
+            run,
+            checkpoint,
+            val,
+            network,
+            recipe,
+            total_steps,
+            steps_per_epoch,
+            checkpoint_steps,
+            val_epochs,
         )
         model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[keeper])
     with atomic_path(run.weights) as temporary:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import keras
-from keras import layers
+from .engine import keras, layers
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class Facade:
         self.height = storeys * STOREY + rng.uniform(0.3, 1.2)
         self.pitched = style != 'modern' and rng.random() < 0.8
         self._rng, self._style, self._storeys = rng, style, storeys
+        self._pitch = rng.uniform(1.8, 3.0)   # metres from window to window
         picture = self._paint()
         self.colour = tuple(int(c) for c in np.median(picture.reshape(-1, 3), axis=0))
         self.levels = pyramid(with_class(picture, BUILDING))
@@ -45,10 +46,10 @@ class Facade:
         base = {'brick': BRICKS, 'render': RENDERS, 'stone': STONES}[material]
         base = np.float32(base[rng.integers(len(base))]) * rng.uniform(0.9, 1.45)
         noise = 0.5 * smooth_noise(rng, h, w, 0.8) + 0.6 * cloud_noise(rng, h, w)
-        self.wall = tint(base, noise, {'brick': 0.20, 'render': 0.07, 'stone': 0.17}[material])
+        wall = tint(base, noise, {'brick': 0.20, 'render': 0.07, 'stone': 0.17}[material])
         if material == 'brick':
-            self.wall[::3] = np.minimum(self.wall[::3] * 1.18 + 8, 255).astype(np.uint8)
-        picture = self.wall.copy()
+            wall[::3] = np.minimum(wall[::3] * 1.18 + 8, 255).astype(np.uint8)
+        picture = wall
         trim = rng.choice([70, 190, 235, 245])
         self._trim = (int(trim), int(trim), int(trim * 0.96))
         top = h - self._storeys * int(STOREY * PIXELS)
@@ -99,18 +100,13 @@ class Facade:
 
     def _windows(self, picture, floor, start=0):
         w = picture.shape[1]
-        count = max(int(round((w - start) / PIXELS / self._pitch())), 1)
+        count = max(int(round((w - start) / PIXELS / self._pitch)), 1)
         step = (w - start) / count
         half = int(step * 0.22)
         for i in range(count):
             x = int(start + (i + 0.5) * step)
             self._window(picture, x - half, floor - int(2.4 * PIXELS), x + half,
                          floor - int(0.9 * PIXELS))
-
-    def _pitch(self):
-        if not hasattr(self, '_window_pitch'):
-            self._window_pitch = self._rng.uniform(1.8, 3.0)
-        return self._window_pitch
 
     def _door_and_window(self, picture, floor):
         rng, m = self._rng, PIXELS
@@ -149,7 +145,8 @@ class Facade:
             low = floor - (2 if i == panes - 1 else int(0.5 * m))
             self._glass(picture, a, y1 + 3, b, low)
             for _ in range(int(rng.integers(2, 7))):   # goods in the window
-                gx, gy = int(rng.integers(a, max(b - 8, a + 1))), int(rng.integers(y1 + 10, floor - 20))
+                gx = int(rng.integers(a, max(b - 8, a + 1)))
+                gy = int(rng.integers(y1 + 10, floor - 20))
                 cv2.rectangle(picture, (gx, gy), (min(gx + int(rng.integers(3, 14)), b - 1),
                                                   gy + int(rng.integers(3, 12))),
                               rng.integers(30, 200, 3).tolist(), -1)

@@ -14,8 +14,8 @@ TYRE = (20, 20, 21)
 class Model:
     """Polygons of one object, in painting order.
 
-    points: float64 [N, 3]; outlines: F arrays of rows of points; faces: int [F, 3], the
-    first three of each, which must turn the way the whole face does; colours: (r, g, b, id) a face;
+    points: float64 [N, 3]; outlines: F arrays of rows of points; faces: int [F, 3],
+    three far apart of each, which turn the way the whole face does; colours: (r, g, b, id) a face;
     culled: bool [F], true for faces that are seen from their front only; detail: bool [F],
     true for faces left out from afar.
     """
@@ -36,7 +36,8 @@ class Model:
 
     def finish(self):
         self.points = np.float64(self.points)
-        self.faces = np.stack([rows[:3] for rows in self.outlines])
+        self.faces = np.stack([rows[[0, len(rows) // 3, 2 * len(rows) // 3]]
+                               for rows in self.outlines])
         self.culled, self.detail = np.array(self.culled), np.array(self.detail)
         return self
 
@@ -77,8 +78,8 @@ def _scaled(colour, gain):
 _PROFILES = {
     'hatch': (((0, .30), (0.0, .88), (.45, 1.40), (2.3, 1.44), (3.0, .98), (3.85, .84), (4.0, .60),
                (4.0, .28)), 'b g r g h b b', 4.0, 1.72),
-    'saloon': (((0, .30), (0.0, .86), (.75, .98), (1.35, 1.38), (2.6, 1.40), (3.35, .96), (4.3, .80),
-                (4.5, .58), (4.5, .28)), 'b h g r g h b b', 4.5, 1.76),
+    'saloon': (((0, .30), (0.0, .86), (.75, .98), (1.35, 1.38), (2.6, 1.40), (3.35, .96),
+                (4.3, .80), (4.5, .58), (4.5, .28)), 'b h g r g h b b', 4.5, 1.76),
     'suv': (((0, .36), (0.0, 1.02), (.25, 1.68), (2.7, 1.72), (3.35, 1.12), (4.25, 1.0), (4.4, .7),
              (4.4, .36)), 'b g r g h b b', 4.4, 1.84),
     'van': (((0, .36), (0.0, 1.25), (.05, 2.15), (3.7, 2.15), (4.4, 1.30), (5.0, 1.10), (5.1, .70),
@@ -199,10 +200,10 @@ def sign_post(rng, inwards):
                           p=(.2, .16, .16, .26, .1, .12)))
     if kind == 'totem':
         colour = ((30, 50, 110), (40, 110, 70), (150, 40, 36), (190, 190, 186))[rng.integers(4)]
-        _box(model, 0, .25, 1.0, 2.6, colour)
-        _box(model, 0, 1.9, .8, 2.35, (220, 220, 214))
-        _box(model, 0, .9, .8, 1.1, (200, 180, 90))
-        _bar(model, 0, 0, 0, .3, .6, (60, 60, 62))
+        _box(model, 0, .25, .75, 2.1, colour)
+        _box(model, 0, 1.6, .6, 1.95, (220, 220, 214))
+        _box(model, 0, .9, .6, 1.05, (200, 180, 90))
+        _bar(model, 0, 0, 0, .3, .5, (60, 60, 62))
         return model.finish()
     up = rng.uniform(2.6, 3.2)
     _bar(model, 0, 0, 0, up + (0.3 if kind != 'signal' else 0.6), 0.09,

@@ -31,8 +31,8 @@ def bare_tree(rng):
     veil = np.clip(crown * 1.5, 0, 0.5) * (1 + 0.25 * smooth_noise(rng, SIZE, SIZE, 1.0))
     veil[crown < 0.12] = 0
     alpha = np.maximum(np.minimum(alpha * 1.25, 1), veil)
-    base = np.float32((122, 116, 108)) * rng.uniform(0.65, 1.25)
-    return pyramid(premultiplied(tint(base, smooth_noise(rng, SIZE, SIZE, 1.2), 0.4), alpha))
+    base = np.float32((108, 102, 94)) * rng.uniform(0.65, 1.25)
+    return pyramid(premultiplied(tint(base, smooth_noise(rng, SIZE, SIZE, 1.5), 0.22), alpha))
 
 
 def leafy_tree(rng):
@@ -54,8 +54,8 @@ def leafy_tree(rng):
     greens = ((66, 74, 40), (52, 62, 42), (84, 84, 46), (74, 64, 48))
     noise = 0.7 * smooth_noise(rng, SIZE, SIZE, 1.2) + 0.5 * smooth_noise(rng, SIZE, SIZE, 6)
     noise += np.linspace(0.8, -0.9, SIZE, dtype=np.float32)[:, None]
-    green = np.float32(greens[rng.integers(len(greens))]) * rng.uniform(1.1, 1.5)
-    picture = tint(green, noise, 0.55)
+    green = np.float32(greens[rng.integers(len(greens))]) * rng.uniform(0.95, 1.35)
+    picture = tint(green, noise, 0.45)
     picture[(trunk > 0) & (alpha < 0.5)] = (52, 46, 40)
     return pyramid(premultiplied(picture, np.maximum(alpha, trunk)))
 

@@ -16,7 +16,8 @@ class Sky:
         wide, tall = _PIXELS * _DEGREES, _PIXELS * 40
         up = np.linspace(1, 0, tall, dtype=np.float32)[:, None, None]
         blue, cloud = {'bright': ((240, 247, 254), 0.02), 'sunny': ((196, 224, 246), 0.03),
-                       'shade': ((236, 240, 243), 0.04), 'dusk': ((214, 222, 228), 0.11)}[light.mood]
+                       'shade': ((236, 240, 243), 0.04),
+                       'dusk': ((214, 222, 228), 0.11)}[light.mood]
         haze = np.float32((254, 254, 252) if light.mood != 'dusk' else (244, 240, 226))
         clouds = cloud_noise(rng, tall, wide, (8.0, 20.0, 50.0))[..., None]
         up = np.clip(up * rng.uniform(0.8, 1.5), 0, 1)

@@ -1,6 +1,4 @@
 """What kind of street a drive goes through: widths, mix of buildings, densities."""
-import numpy as np
-
 STYLES = ('shop', 'terrace', 'house', 'modern')
 
 

@@ -3,7 +3,8 @@
 Every thing has .key, the metre of the road by which things are painted back to front;
 .points, its world points [N, 3]; and .paint(canvas, view, camera, pixels, fixed), which is
 given its points in camera coordinates, in pixels and in fixed-point pixels. .reach is how many
-metres away it is still painted. .shadow is the shadow it casts on the ground, a pair (world polygon [N, 3], darkness 0..1), or None.
+metres away it is still painted. .shadow is the shadow it casts on the ground, a pair
+(world polygon [N, 3], darkness 0..1), or None.
 """
 import numpy as np
 
@@ -115,7 +116,8 @@ def building(road, s0, s1, side, line, facade, levels, end_levels, key, end_show
             polygons.append((place([s, s, s, s], [ridge - .6, ridge - .6, ridge + .6, ridge + .6],
                                    [height + 1.5, top, top, height + 1.5]), brick))
             for d in (ridge - .4, ridge + .1):
-                pot = place([s, s, s, s], [d, d, d + .25, d + .25], [top, top + .35, top + .35, top])
+                pot = place([s, s, s, s], [d, d, d + .25, d + .25],
+                            [top, top + .35, top + .35, top])
                 polygons.append((pot, (120, 84, 66, BUILDING)))
         things.append(Slab(key + 0.02, polygons))
     if end_shown:

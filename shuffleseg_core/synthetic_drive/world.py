@@ -46,7 +46,7 @@ class World:
         if number not in self._segments:
             if len(self._segments) > 64:
                 self._segments.clear()
-            rng = np.random.default_rng([self._seed, 7, number + 1000])
+            rng = np.random.default_rng([*self._seed, 7, number + 1000])
             things = []
             for side in (-1, 1):
                 self._side(rng, number * SEGMENT, side, things)
@@ -75,7 +75,8 @@ class World:
 
     def _zone(self, rng, start, side):
         # Runs of 80 m share a zone, so a terrace or a park has some length.
-        block = np.random.default_rng([self._seed, 8, int(start // 80) + 1000, side + 1])
+        block = np.random.default_rng(
+            [*self._seed, 8, int(start // 80) + 1000, side + 1])
         names = list(self._street.zones)
         if rng.random() < 0.15:
             block = rng
@@ -112,12 +113,12 @@ class World:
     def _terrace(self, rng, start, side, line, things):
         s = start
         gap = rng.random() < 0.25
-        cuts = np.sort(rng.uniform(0.25, 0.75, 1))
+        cut = rng.uniform(0.25, 0.75)
         widths = rng.uniform(4.5, 8.5, int(rng.integers(5, 8)))
         room = SEGMENT - (5.0 if gap else 0.0)
         widths *= room / widths.sum()
         before = None   # the height of the neighbour that hides this one's end
-        hole = int(cuts[0] * len(widths)) if gap else -1
+        hole = int(cut * len(widths)) if gap else -1
         for i, width in enumerate(widths):
             styles = ('shop', 'shop', 'terrace') if self._street.character == 'centre' \
                 else ('terrace', 'terrace', 'shop')
@@ -149,14 +150,16 @@ class World:
                            things, rng.uniform(0.25, 0.7))
             s += width
         if rng.random() < 0.5 * self._street.trees:
-            self._tree(rng, start + rng.uniform(0, SEGMENT), side * (line + setback + 9), things, 1.2)
+            self._tree(rng, start + rng.uniform(0, SEGMENT), side * (line + setback + 9),
+                       things, 1.2)
 
     def _park(self, rng, start, side, line, things):
         kind = rng.random()
         for s in np.arange(start, start + SEGMENT, 8.0):
             self._boundary(rng, s, s + 8, side, line, things, kind)
         for _ in range(int(rng.integers(4, 8))):
-            self._tree(rng, start + rng.uniform(0, SEGMENT), side * (line + rng.uniform(1, 4)), things)
+            self._tree(rng, start + rng.uniform(0, SEGMENT), side * (line + rng.uniform(1, 4)),
+                       things)
         for _ in range(6):
             self._tree(rng, start + rng.uniform(0, SEGMENT), side * (line + rng.uniform(5, 12)),
                        things, rng.uniform(0.6, 1.2))
@@ -170,7 +173,8 @@ class World:
         widths *= (SEGMENT - 2.0) / widths.sum()
         s, setback = start, float(rng.choice([0.0, 1.5, 3.0]))
         for width in widths:
-            self._front(rng, ('modern', 'modern', 'shop'), s, s + width, side, line + setback, things)
+            self._front(rng, ('modern', 'modern', 'shop'), s, s + width, side, line + setback,
+                        things)
             s += width
         if setback > 1 and rng.random() < 0.6:
             for s in np.arange(start, start + SEGMENT, 8.0):
@@ -204,7 +208,8 @@ class World:
         shadow = None
         if self._light.sunny:
             side = self._light.sun_side
-            blob = [(0.1, 0), (2.4, -2.5 * size), (1.6, -6 * size), (-1.4, -6 * size), (-1.6, -2.5 * size)]
+            blob = [(0.1, 0), (2.4, -2.5 * size), (1.6, -6 * size), (-1.4, -6 * size),
+                    (-1.6, -2.5 * size)]
             shadow = (self._road.place([s + a for a, _ in blob], [d + side * b for _, b in blob]),
                       0.4 if leafy else 0.25)
         things.append(Plant(s, self._road.place(s, d), tall * rng.uniform(0.65, 0.95), tall,
@@ -232,7 +237,8 @@ class World:
         if rng.random() < 0.35:
             for s in start + rng.uniform(0, 20) + np.arange(int(rng.integers(3, 9))) * 1.8:
                 stand(s, side * (kerb + 0.45), models.bollard(rng))
-        if rng.random() < 0.2:   # a guard rail at the kerb
+        due = int(start // SEGMENT) % 4   # so that no class is missing for long
+        if rng.random() < 0.2 or due == side + 1:   # a guard rail at the kerb
             s = start + rng.uniform(0, 20)
             for a in (s, s + 4, s + 8):
                 things.append(Wall(a + 4, road.place(a, side * (kerb + .3)),
@@ -241,6 +247,8 @@ class World:
         if street.verge > 0.8 or rng.random() < 0.4 * street.trees:
             for _ in range(int(rng.poisson(1.6 * street.trees))):
                 self._tree(rng, start + rng.uniform(0, SEGMENT), side * (kerb + 0.8), things)
+        elif due == 1 - side:
+            self._tree(rng, start + rng.uniform(0, SEGMENT), side * (kerb + 0.8), things)
 
     def _parked(self, rng, start, side, things):
         if not self._street.parking[side]:
@@ -265,7 +273,7 @@ class World:
             return s / rig.speed   # about when the camera is there
 
         for side in (-1, 1):
-            for _ in range(int(rng.poisson(1.9 * street.people))):
+            for _ in range(max(int(rng.poisson(1.9 * street.people)), 1)):
                 s = start + rng.uniform(0, SEGMENT)
                 d = side * (street.kerb(side) + street.verge
                             + rng.uniform(0.5, max(street.pavement - 0.4, 0.8)))
@@ -274,8 +282,9 @@ class World:
                     speed *= 0.02
                 company = 2 if rng.random() < 0.3 else 1
                 for i in range(company):
-                    movers.append(Walker(road, self._pick(rng, self._pedestrians), s + 0.15 * i, d + 0.55 * side * i,
-                                         speed, meeting(s), rng.uniform(0, 6)))
+                    movers.append(Walker(
+                        road, self._pick(rng, self._pedestrians), s + 0.15 * i,
+                        d + 0.55 * side * i, speed, meeting(s), rng.uniform(0, 6)))
         if rng.random() < 0.10 * street.people:   # someone crosses, well ahead of the camera
             s = start + rng.uniform(0, SEGMENT)
             movers.append(Crosser(road, self._pick(rng, self._pedestrians), s, -0.5, 1.3,
@@ -283,13 +292,13 @@ class World:
         left = street.lane - (0.45 if not street.parking[-1] else 0.25)
         for _ in range(int(rng.poisson(0.28 * street.bicycles))):
             s = start + rng.uniform(0, SEGMENT)
-            movers.append(Rider(road, self._pick(rng, self._bicyclists), s, -left, rng.uniform(3.5, 5.2), meeting(s),
-                                rng.uniform(0, 6)))
-        for _ in range(int(rng.poisson(0.45 * street.bicycles))):
+            movers.append(Rider(road, self._pick(rng, self._bicyclists), s, -left,
+                                rng.uniform(3.5, 5.2), meeting(s), rng.uniform(0, 6)))
+        for _ in range(max(int(rng.poisson(0.45 * street.bicycles)), int(start // SEGMENT) % 2)):
             s = start + rng.uniform(0, SEGMENT)
-            movers.append(Rider(road, self._pick(rng, self._bicyclists), s, left, -rng.uniform(3.5, 5.2), meeting(s),
-                                rng.uniform(0, 6)))
-        for _ in range(int(rng.poisson(0.8 * street.traffic))):
+            movers.append(Rider(road, self._pick(rng, self._bicyclists), s, left,
+                                -rng.uniform(3.5, 5.2), meeting(s), rng.uniform(0, 6)))
+        for _ in range(max(int(rng.poisson(0.8 * street.traffic)), 1)):
             s = start + rng.uniform(0, SEGMENT)
             model, length = self._cars[rng.integers(len(self._cars))]
             movers.append(Vehicle(road, model, length, s, 0.52 * street.lane, -rng.uniform(6, 10),

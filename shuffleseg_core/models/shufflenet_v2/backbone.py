@@ -6,10 +6,8 @@ Ma et al., "ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture D
 
 from __future__ import annotations
 
-import keras
-from keras import layers
-
 from ..blocks import ConvNormAct
+from ..engine import keras, layers
 
 #: Channels after stages 2, 3 and 4 by depth multiplier (ShuffleNet V2, table 5).
 STAGE_WIDTHS = {
@@ -37,9 +35,7 @@ class ChannelShuffle(layers.Layer):
     def call(self, inputs):
         _, height, width, _ = keras.ops.shape(inputs)
         channels = inputs.shape[-1]
-        x = keras.ops.reshape(
-            inputs, (-1, height, width, self.groups, channels // self.groups)
-        )
+        x = keras.ops.reshape(inputs, (-1, height, width, self.groups, channels // self.groups))
         x = keras.ops.transpose(x, (0, 1, 2, 4, 3))
         return keras.ops.reshape(x, (-1, height, width, channels))
 

@@ -5,9 +5,8 @@ Türkmen & Heikkilä, figure 4; Chen et al., "Rethinking Atrous Convolution" (ar
 
 from __future__ import annotations
 
-from keras import layers
-
 from ..blocks import ConvNormAct, ResizeLike
+from ..engine import layers
 
 WIDTH = 256
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 from importlib import resources
 
-from keras import layers
-
 from ..blocks import ConvNormAct
+from ..engine import layers
 
 WIDTH = 256
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import keras
-from keras import layers
-
 from ..blocks import ConvNormAct, ResizeLike
+from ..engine import keras, layers
 from .backbone import shufflenet_v2_backbone
 from .basic_head import basic_head
 from .dpc_head import dpc_head

@@ -1,0 +1,185 @@
+"""Frames from folders of images and from videos, one after another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from .errors import UserError
+from .image_file import is_image_file, read_labels, read_rgb
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".mjpeg")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One camera frame, or the news that one could not be read.
+
+    Attributes:
+        name: file stem or running number; names a frame's output files.
+        image: uint8 [H, W, 3] RGB; None where the frame is unreadable.
+        error: why it is unreadable, in one line; None where it is fine.
+        truth: uint8 [H, W] class ids, where the source has them.
+        time: seconds since the source's first frame, where the source knows.
+    """
+
+    name: str
+    image: np.ndarray | None
+    error: str | None = None
+    truth: np.ndarray | None = None
+    time: float | None = None
+
+
+class FrameSource(Protocol):
+    """Frames in order; may be iterated again and again.
+
+    Attributes:
+        truth: whether frames carry ground truth.
+        rate: frames per second that it was recorded at, None where unknown.
+    """
+
+    truth: bool
+    rate: float | None
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def __len__(self) -> int: ...
+
+
+class ImageFolder:
+    """The image files of a folder, by name; with truth where `../labels` holds their ids.
+
+    So DIR/images/x.jpg finds DIR/labels/x.png, as in CamVid's layout.
+
+    Args:
+        folder: holds the images.
+
+    Raises:
+        UserError: no such folder, or no image in it.
+    """
+
+    rate = None
+
+    def __init__(self, folder: str | os.PathLike):
+        self.folder = Path(folder)
+        try:
+            self.files = sorted(path for path in self.folder.iterdir() if is_image_file(path))
+        except OSError as error:
+            raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
+        if not self.files:
+            raise UserError(f"{folder}: no images in this folder; give one with .jpg or .png files")
+        labels = self.folder.resolve().parent / "labels"
+        self._labels = labels if self.folder.resolve().name == "images" else None
+        self.truth = self._labels is not None and any(
+            (labels / f"{path.stem}.png").is_file() for path in self.files
+        )
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self._read(path) for path in self.files)
+
+    def _read(self, path: Path) -> Frame:
+        try:
+            image = read_rgb(path)
+            truth = None
+            if self.truth and (self._labels / f"{path.stem}.png").is_file():
+                truth = read_labels(self._labels / f"{path.stem}.png")
+        except UserError as error:
+            return Frame(path.stem, None, error=str(error))
+        return Frame(path.stem, image, truth=truth)
+
+
+class ImageFile:
+    """One image file as a source of one frame. An unreadable file is a UserError."""
+
+    truth = False
+    rate = None
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+        self._image = read_rgb(path)
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield Frame(self.path.stem, self._image)
+
+
+class VideoFile:
+    """The frames of a video, named by running number.
+
+    Args:
+        path: a video that OpenCV can decode.
+
+    Raises:
+        UserError: it cannot.
+    """
+
+    truth = False
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+        capture = self._open()
+        self.rate = capture.get(cv2.CAP_PROP_FPS) or None
+        self._count = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+        readable = capture.read()[0]
+        capture.release()
+        if not readable:
+            raise UserError(f"{path}: not a readable video; OpenCV decodes none of its frames")
+
+    def __len__(self) -> int:
+        """Frames by the container's count, which some containers only estimate."""
+        return self._count
+
+    def __iter__(self) -> Iterator[Frame]:
+        capture = self._open()
+        try:
+            index = 0
+            while True:
+                readable, image = capture.read()
+                if not readable:
+                    # In the middle it is a damaged frame, which the next read may get over;
+                    # at the end it is the end.
+                    if index + 1 >= self._count:
+                        return
+                    yield Frame(f"{index:06d}", None, error=f"{self.path}: frame {index} damaged")
+                else:
+                    seconds = index / self.rate if self.rate else None
+                    rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+                    yield Frame(f"{index:06d}", rgb, time=seconds)
+                index += 1
+        finally:
+            capture.release()
+
+    def _open(self):
+        return cv2.VideoCapture(str(self.path))
+
+
+def open_frames(path: str | os.PathLike) -> FrameSource:
+    """A folder of images, one image, or a video, as a source of frames.
+
+    Raises:
+        UserError: no such path, an empty folder, or a file that is neither.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return ImageFolder(path)
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder")
+    if is_image_file(path):
+        return ImageFile(path)
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return VideoFile(path)
+    raise UserError(
+        f"{path}: neither an image nor a video by its name; "
+        f"videos end in {', '.join(VIDEO_SUFFIXES)}"
+    )
