@@ -1,0 +1,133 @@
+"""The network against the paper's arithmetic and structure."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from conftest import ROOT, requires_tensorflow
+from shuffleseg_core.errors import UserError
+
+keras = pytest.importorskip("keras", exc_type=ImportError)
+
+from shuffleseg_core.models import build_model  # noqa: E402
+from shuffleseg_core.models.shufflenet_v2 import STAGE_WIDTHS, load_dpc_cell  # noqa: E402
+from shuffleseg_core.models.statistics import model_statistics  # noqa: E402
+
+pytestmark = requires_tensorflow
+
+
+@pytest.mark.parametrize(
+    "head, size, parameters, gmac",
+    [
+        ("basic", (224, 224), 1_163_781, 0.2311),
+        ("basic", (640, 360), 1_163_781, 1.0804),
+        ("dpc", (224, 224), 1_526_165, 0.3236),
+        ("dpc", (640, 360), 1_526_165, 1.5146),
+    ],
+)
+def test_costs_of_table_1(head, size, parameters, gmac):
+    statistics = model_statistics(build_model("shufflenet_v2", 19, head=head, input_size=size))
+    assert statistics.parameters == parameters
+    assert round(statistics.gmac, 4) == gmac
+
+
+def test_counting_without_keras_gives_keras_counts():
+    program = """
+import sys
+if sys.argv[1] == "without":
+    sys.modules["keras"] = None
+from shuffleseg_core.models import build_model, engine
+from shuffleseg_core.models.statistics import model_statistics
+assert engine.keras.__name__.startswith("shuffleseg_core") == (sys.argv[1] == "without")
+for head in ("basic", "dpc"):
+    for stride in (8, 16, 32):
+        for multiplier in (0.5, 1.0, 1.5, 2.0):
+            model = build_model("shufflenet_v2", 7, head=head, input_size=(71, 33),
+                                output_stride=stride, depth_multiplier=multiplier)
+            print(model_statistics(model))
+"""
+    counts = [
+        subprocess.run(
+            [sys.executable, "-c", program, way], cwd=ROOT, check=True, capture_output=True
+        ).stdout
+        for way in ("with", "without")
+    ]
+    assert counts[0] == counts[1]
+    assert counts[0].count(b"\n") == 24
+
+
+@pytest.mark.parametrize("head", ["basic", "dpc"])
+@pytest.mark.parametrize("size", [(33, 47), (64, 64)])
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_any_input_size_gives_logits_of_that_size(head, size, align_corners, rng):
+    model = build_model(
+        "shufflenet_v2", 5, head=head, depth_multiplier=0.5, align_corners=align_corners
+    )
+    image = rng.uniform(0, 255, (1, size[1], size[0], 3)).astype(np.float32)
+    assert model(image).shape == (1, size[1], size[0], 5)
+
+
+@pytest.mark.parametrize(
+    "output_stride, stage3, stage4",
+    # (rate of a stage's first unit, rate of its others): section 3.1 and table 1
+    [(32, (1, 1), (1, 1)), (16, (1, 1), (1, 2)), (8, (1, 2), (2, 4))],
+)
+def test_atrous_rates_replace_lost_strides(output_stride, stage3, stage4):
+    model = build_model("shufflenet_v2", 5, output_stride=output_stride, input_size=(64, 64))
+    for stage, rates in ((3, stage3), (4, stage4)):
+        for unit, rate in ((1, rates[0]), (2, rates[1]), (4, rates[1])):
+            layer = model.get_layer(f"stage{stage}_unit{unit}_depthwise")
+            assert layer.dilation_rate == (rate, rate)
+    assert model.get_layer("stage4_output").output.shape[1] == 64 // output_stride
+
+
+def test_official_checkpoints_rate_in_stage_4():
+    model = build_model("shufflenet_v2", 5, stage4_rate_1=True)
+    assert model.get_layer("stage4_unit3_depthwise").dilation_rate == (1, 1)
+
+
+@pytest.mark.parametrize("multiplier", STAGE_WIDTHS)
+def test_stage_widths(multiplier):
+    model = build_model("shufflenet_v2", 5, depth_multiplier=multiplier)
+    widths = [model.get_layer(f"stage{stage}_output").output.shape[-1] for stage in (2, 3, 4)]
+    assert tuple(widths) == STAGE_WIDTHS[multiplier]
+
+
+def test_dpc_rates_double_at_output_stride_8():
+    model = build_model("shufflenet_v2", 5, head="dpc", output_stride=8)
+    for index, branch in enumerate(load_dpc_cell()):
+        layer = model.get_layer(f"dpc{index}_depthwise")
+        assert layer.dilation_rate == tuple(2 * rate for rate in branch["rate"])
+
+
+def test_channel_shuffle_interleaves_the_halves():
+    from shuffleseg_core.models.shufflenet_v2.backbone import ChannelShuffle
+
+    x = np.arange(6, dtype=np.float32).reshape(1, 1, 1, 6)
+    shuffled = keras.ops.convert_to_numpy(ChannelShuffle(2)(x))
+    assert shuffled.ravel().tolist() == [0, 3, 1, 4, 2, 5]
+
+
+def test_align_corners_resize_keeps_corner_samples(rng):
+    from shuffleseg_core.models.blocks import ResizeLike
+
+    x = rng.normal(size=(1, 3, 4, 2)).astype(np.float32)
+    big = np.asarray(ResizeLike(align_corners=True)([x, np.zeros((1, 33, 49, 1))]))
+    np.testing.assert_allclose(big[:, ::16, ::16], x, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"architecture": "vgg"}, "vgg"),
+        ({"head": "aspp"}, "aspp"),
+        ({"output_stride": 4}, "output_stride"),
+        ({"depth_multiplier": 3}, "depth_multiplier"),
+        ({"widht": 3}, "widht"),
+    ],
+)
+def test_wrong_options_are_named(options, words):
+    with pytest.raises(UserError, match=words):
+        build_model(**{"architecture": "shufflenet_v2", "num_classes": 5, **options})

@@ -1,0 +1,129 @@
+"""The runtime: sizes, timings, upsampling, inputs that are none."""
+
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conftest import ROOT
+from shuffleseg_core import LabelMap, Segmenter, UserError, colorize, overlay
+from shuffleseg_core.upsampling import LabelUpsampler, align_corners_matrix
+
+
+@pytest.mark.parametrize("size", [(64, 48), (63, 47), (200, 100), (1, 1), (7, 301)])
+def test_ids_at_the_images_own_size(tiny_models, rng, size):
+    for name in ("logits", "labels"):
+        labels = Segmenter(tiny_models / f"{name}.tflite").segment(
+            rng.integers(0, 256, (size[1], size[0], 3), np.uint8)
+        )
+        assert labels.shape == (size[1], size[0])
+        assert labels.dtype == np.uint8
+        assert labels.max() < 11
+
+
+def test_frames_do_not_share_memory(tiny_tflite, rng):
+    segmenter = Segmenter(tiny_tflite)
+    first = segmenter.segment(rng.integers(0, 256, (48, 64, 3), np.uint8))
+    kept = first.copy()
+    segmenter.segment(np.zeros((48, 64, 3), np.uint8))
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_padded_and_read_only_images(tiny_tflite, rng):
+    segmenter = Segmenter(tiny_tflite)
+    padded = rng.integers(0, 256, (48, 80, 3), np.uint8)
+    view = padded[:, :64]
+    view.flags.writeable = False
+    np.testing.assert_array_equal(segmenter.segment(view), segmenter.segment(view.copy()))
+
+
+def test_timings_of_each_stage(tiny_tflite, street):
+    segmenter = Segmenter(tiny_tflite)
+    assert segmenter.timings is None
+    segmenter.segment(street)
+    stages = segmenter.timings
+    assert min(stages.preprocess, stages.inference, stages.postprocess) > 0
+    assert stages.total == stages.preprocess + stages.inference + stages.postprocess
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
+)
+def test_what_is_no_image(tiny_tflite, image):
+    with pytest.raises(ValueError, match="uint8"):
+        Segmenter(tiny_tflite).segment(image)
+
+
+def test_thread_count_out_of_range(tiny_tflite):
+    with pytest.raises(UserError, match="num_threads"):
+        Segmenter(tiny_tflite, num_threads=0)
+
+
+def test_runtime_imports_neither_tensorflow_nor_ros(tiny_tflite):
+    program = f"""
+import sys, numpy
+from shuffleseg_core import Segmenter
+Segmenter({str(tiny_tflite)!r}).segment(numpy.zeros((5, 6, 3), numpy.uint8))
+heavy = {{"tensorflow", "keras", "rclpy", "matplotlib", "shuffleseg_ros", "shuffleseg_training"}}
+print(sorted(heavy & set(sys.modules)))
+"""
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True)
+    assert result.stdout.strip() == b"[]", result.stderr
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    source=st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 6)),
+    size=st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    align_corners=st.booleans(),
+)
+def test_upsampling_is_resize_then_argmax(seed, source, size, align_corners):
+    logits = np.random.default_rng(seed).normal(size=source).astype(np.float32)
+    labels = LabelUpsampler(align_corners)(logits, size)
+    if align_corners:
+        rows = align_corners_matrix(size[1], source[0])
+        columns = align_corners_matrix(size[0], source[1])
+        full = np.stack([(rows @ plane) @ columns.T for plane in logits.transpose(2, 0, 1)], -1)
+    else:
+        full = np.stack(
+            [cv2.resize(plane, size) for plane in np.ascontiguousarray(logits.transpose(2, 0, 1))],
+            -1,
+        )
+    np.testing.assert_array_equal(labels, full.argmax(-1))
+
+
+def test_equal_logits_go_to_the_lowest_id():
+    assert LabelUpsampler()(np.ones((3, 3, 4), np.float32), (10, 10)).max() == 0
+
+
+def test_colours_are_the_label_maps(rng):
+    label_map = LabelMap.named("camvid")
+    labels = rng.integers(0, 11, (6, 7), np.uint8)
+    painted = colorize(labels, label_map)
+    np.testing.assert_array_equal(painted, np.array(label_map.colors, np.uint8)[labels])
+    assert colorize(np.full((1, 1), 200, np.uint8), label_map).max() == 0
+    image = rng.integers(0, 256, (6, 7, 3), np.uint8)
+    np.testing.assert_array_equal(overlay(image, labels, label_map, 0.0), image)
+    np.testing.assert_array_equal(overlay(image, labels, label_map, 1.0), painted)
+
+
+@pytest.mark.parametrize("name", LabelMap.known())
+def test_label_map_survives_json(name):
+    label_map = LabelMap.named(name)
+    assert LabelMap.from_dict(label_map.to_dict()) == label_map
+    assert len(set(label_map.colors)) == len(label_map)
+
+
+def test_anonymous_colours_differ():
+    assert len(set(LabelMap.anonymous(255).colors)) == 255
