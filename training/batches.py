@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from shuffleseg_core.dataset import Dataset
+from shuffleseg_core.synthetic_dataset import SyntheticDataset
 
 from .augmentation import Augmentation
 
@@ -14,7 +15,8 @@ class AugmentedBatches(keras.utils.PyDataset):
     """Steps `first_step` to `last_step` of a training, as (images, labels).
 
     Since nothing is remembered from batch to batch, a resumed training sees the very batches
-    that an uninterrupted one would. Every image comes once an epoch, in random order.
+    that an uninterrupted one would. Every image comes once an epoch, in random order, but for
+    the `extra_share` of views that show an image of `extra` in its place.
 
     Items are float32 [B, h, w, 3] with values 0–255 and uint8 [B, h, w] ids.
     """
@@ -28,6 +30,8 @@ class AugmentedBatches(keras.utils.PyDataset):
         first_step: int,
         last_step: int,
         workers: int = 1,
+        extra: SyntheticDataset | None = None,
+        extra_share: float = 0.0,
     ):
         super().__init__(workers=workers, max_queue_size=8)
         self.dataset = dataset
@@ -36,6 +40,8 @@ class AugmentedBatches(keras.utils.PyDataset):
         self.seed = seed
         self.first_step = first_step
         self.last_step = last_step
+        self.extra = extra
+        self.extra_share = extra_share
 
     def __len__(self) -> int:
         return self.last_step - self.first_step
@@ -51,7 +57,10 @@ class AugmentedBatches(keras.utils.PyDataset):
     def _view(self, sample: int) -> tuple[np.ndarray, np.ndarray]:
         """`sample` counts all views since the training's start."""
         epoch, position = divmod(sample, len(self.dataset))
-        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.dataset))
-        image, labels = self.dataset.read(int(order[position]))
         rng = np.random.default_rng((self.seed, epoch, position))
+        if self.extra_share and rng.random() < self.extra_share:
+            image, labels = self.extra.read(int(rng.integers(len(self.extra))))
+        else:
+            order = np.random.default_rng((self.seed, epoch)).permutation(len(self.dataset))
+            image, labels = self.dataset.read(int(order[position]))
         return self.augmentation(image, labels, self.dataset.label_map.ignore_id, rng)

@@ -23,11 +23,14 @@ class DataRecipe:
     Attributes:
         dataset: a key of `shuffleseg_core.dataset.DATASETS`.
         train_split, val_split: split names; no validation where val_split is None.
+        synthetic_share: share of the views, 0 to 1, that show frames of synthetic drives
+            (CamVid's classes) instead of the data set's.
     """
 
     dataset: str
     train_split: str = "train"
     val_split: str | None = "val"
+    synthetic_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,7 @@ def _from_dict(data: dict, name: str) -> Recipe:
     for good, what in (
         (0 < augmentation.min_scale <= augmentation.max_scale, "0 < min_scale <= max_scale"),
         (augmentation.scale_step > 0, "scale_step > 0"),
+        (0 <= recipe.data.synthetic_share < 1, "0 <= synthetic_share < 1"),
         (optimization.batch_size >= 1, "batch_size >= 1"),
         (optimization.epochs >= 1, "epochs >= 1"),
         (optimization.learning_rate > 0, "learning_rate > 0"),

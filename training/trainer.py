@@ -19,6 +19,7 @@ from shuffleseg_core.errors import UserError
 from shuffleseg_core.metrics import ConfusionMatrix
 from shuffleseg_core.models.trained_network import WEIGHTS, TrainedNetwork
 from shuffleseg_core.size import parse_size
+from shuffleseg_core.synthetic_dataset import SyntheticDataset
 
 from .augmentation import Augmentation
 from .batches import AugmentedBatches
@@ -122,6 +123,7 @@ def train(
         step,
         total_steps,
         workers,
+        *_synthetic(recipe, dataset, crop),
     )
     if len(batches):
         steps_per_epoch = len(dataset) / settings.batch_size
@@ -202,6 +204,19 @@ def _keep_recipe(run: RunFolder, recipe: Recipe) -> None:
         raise UserError(f"{run.path}: cannot be written: {error.strerror}") from error
 
 
+def _synthetic(recipe: Recipe, dataset: Dataset, size: tuple[int, int]):
+    """(SyntheticDataset or None, its share of the views)."""
+    if not recipe.data.synthetic_share:
+        return None, 0.0
+    synthetic = SyntheticDataset(size)
+    if synthetic.label_map.names != dataset.label_map.names:
+        raise UserError(
+            f"recipe {recipe.name}: synthetic drives have CamVid's classes, {dataset.name} has "
+            "others; set data.synthetic_share to 0"
+        )
+    return synthetic, recipe.data.synthetic_share
+
+
 def _network(recipe: Recipe, dataset: Dataset, total_steps: int) -> TrainedNetwork:
     return TrainedNetwork(
         model=recipe.model,
@@ -210,6 +225,7 @@ def _network(recipe: Recipe, dataset: Dataset, total_steps: int) -> TrainedNetwo
         training={
             "recipe": recipe.name,
             "data": f"{dataset.name}, {len(dataset)} images",
+            "synthetic_share": recipe.data.synthetic_share,
             "steps": total_steps,
             "batch_size": recipe.optimization.batch_size,
             "seed": recipe.optimization.seed,
