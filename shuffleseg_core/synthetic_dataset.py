@@ -17,8 +17,8 @@ _DRIVE_FRAMES = 300
 class SyntheticDataset:
     """`frames_per_drive` frames, evenly spread, of each of `num_drives` drives.
 
-    Offers what `Dataset` offers. Frames are drawn when they are first read and then kept
-    (0.7 MB each at 480×360).
+    Offers what `Dataset` offers. A drive's frames are drawn when one of them is first read,
+    and then kept (0.7 MB each at 480×360).
 
     Args:
         size: (width, height) of the frames in pixels.
@@ -36,17 +36,21 @@ class SyntheticDataset:
         self.name = f"synthetic drives {first_seed} to {first_seed + num_drives - 1}"
         self.size = size
         self.label_map = LabelMap.named("camvid")
-        self._frames = [
-            (first_seed + drive, frame * _DRIVE_FRAMES // frames_per_drive)
-            for drive in range(num_drives)
-            for frame in range(frames_per_drive)
-        ]
-        self.read = lru_cache(maxsize=None)(self._draw)
+        self.num_drives = num_drives
+        self.frames_per_drive = frames_per_drive
+        self.first_seed = first_seed
+        # Building a drive takes as long as dozens of its frames, so they are drawn together.
+        self._drive_frames = lru_cache(maxsize=None)(self._draw)
 
     def __len__(self) -> int:
-        return len(self._frames)
+        return self.num_drives * self.frames_per_drive
 
-    def _draw(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """(uint8 [H, W, 3] RGB, uint8 [H, W] ids); do not write into them."""
-        seed, frame = self._frames[index]
-        return SyntheticDrive(seed, *self.size, num_frames=_DRIVE_FRAMES).frame(frame)
+        drive, frame = divmod(index, self.frames_per_drive)
+        return self._drive_frames(self.first_seed + drive)[frame]
+
+    def _draw(self, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        drive = SyntheticDrive(seed, *self.size, num_frames=_DRIVE_FRAMES)
+        step = _DRIVE_FRAMES / self.frames_per_drive
+        return [drive.frame(int(frame * step)) for frame in range(self.frames_per_drive)]

@@ -98,7 +98,7 @@ class FrameStatistics:
     def _forget(self, now):
         oldest = now - self.window
         for times in (self._received, self._dropped):
-            while times and times[0] < oldest:
+            while times and times[0] <= oldest:
                 times.popleft()
-        while self._labelled and self._labelled[0][0] < oldest:
+        while self._labelled and self._labelled[0][0] <= oldest:
             self._labelled.popleft()

@@ -12,6 +12,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 
 from shuffleseg_core.errors import UserError
+from shuffleseg_ros.fastdds_profile import use_large_image_profile
 
 
 def run_node(name, make_node, work=rclpy.spin, args=None):
@@ -22,6 +23,7 @@ def run_node(name, make_node, work=rclpy.spin, args=None):
     """
     node = None
     try:
+        use_large_image_profile()
         rclpy.init(args=args)
         node = make_node()
         work(node)

@@ -1,15 +1,18 @@
 """Declares a node's parameters from a table, so that YAML files and docs can be checked against it."""
 
 import dataclasses
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+
+from shuffleseg_core.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
 class NodeParameter:
     """One parameter: its default gives its type, `minimum` and `maximum` (both or none) its range.
 
+    `choices` are the only values of a text parameter, () allows any; such a parameter is not live.
     `live` ones may change while the node runs, the others are fixed once it has started.
     """
 
@@ -19,21 +22,28 @@ class NodeParameter:
     minimum: Optional[float] = None
     maximum: Optional[float] = None
     live: bool = False
+    choices: Tuple[str, ...] = ()
 
 
 def declare_parameters(node, table):
     """Declare every NodeParameter of `table` on an rclpy node.
 
     A value from outside (YAML, command line) of the wrong type or out of range raises
-    rclpy.exceptions.ParameterException.
+    rclpy.exceptions.ParameterException, one that is no choice UserError.
     """
     for parameter in table:
-        node.declare_parameter(parameter.name, parameter.default, _descriptor(parameter))
+        value = node.declare_parameter(
+            parameter.name, parameter.default, _descriptor(parameter)).value
+        if parameter.choices and value not in parameter.choices:
+            raise UserError(f'parameter {parameter.name}: {value!r} is not one of '
+                            + ', '.join(parameter.choices))
 
 
 def _descriptor(parameter):
     descriptor = ParameterDescriptor(
         name=parameter.name, description=parameter.description, read_only=not parameter.live)
+    if parameter.choices:
+        descriptor.additional_constraints = 'One of: ' + ', '.join(parameter.choices)
     if parameter.minimum is not None:
         if isinstance(parameter.default, int):
             descriptor.integer_range = [IntegerRange(

@@ -23,6 +23,7 @@ from shuffleseg_core.segmenter import Segmenter
 from shuffleseg_ros import diagnostics_report
 from shuffleseg_ros.frame_statistics import FrameStatistics
 from shuffleseg_ros.image_conversion import ImageError, OutgoingImage, to_rgb
+from shuffleseg_ros.image_subscription import RELIABILITIES, ImageSubscription
 from shuffleseg_ros.latest_frame_worker import LatestFrameWorker
 from shuffleseg_ros.log_throttle import LogThrottle
 from shuffleseg_ros.node_main import run_node
@@ -34,6 +35,9 @@ PARAMETERS = (
     NodeParameter('model', '',
                   'Path of the .tflite model; empty: the one that ships with the package.'),
     NodeParameter('num_threads', 2, 'Threads of the inference.', 1, 16),
+    NodeParameter('image_reliability', 'auto',
+                  'Quality of service of the image subscription: auto takes reliable where all '
+                  'publishers offer it, else best effort.', choices=RELIABILITIES),
     NodeParameter('overlay_opacity', 0.5,
                   'Share of the class colour in ~/overlay: 0 only the camera, 1 only the colours.',
                   0.0, 1.0, live=True),
@@ -50,8 +54,6 @@ PARAMETERS = (
                   'failed frame keeps them at ERROR.', 0.5, 300.0),
 )
 
-# Newest frame wins, in the middleware too. Best effort connects to every kind of publisher.
-INPUT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 # Reliable connects to reliable subscribers (RViz's and ros2 bag's default) and to best-effort ones.
 # A depth of two keeps a slow reader from holding more than two frames of memory; with "keep last"
 # the writer never waits for it.
@@ -84,8 +86,8 @@ class SegmentationNode(Node):
 
         self._worker = LatestFrameWorker(self._label_frame)
         self._worker.start()
-        self._subscription = self.create_subscription(
-            Image, 'image', self._receive_image, INPUT_QOS)
+        self._subscription = ImageSubscription(
+            self, 'image', self._receive_image, self.get_parameter('image_reliability').value)
         # On a steady clock: diagnostics must go on while simulated time stands still.
         self._timer = self.create_timer(
             self.get_parameter('diagnostics_period').value, self._publish_diagnostics,

@@ -56,17 +56,15 @@ def test_rates_and_latencies_are_over_the_window():
     clock = Clock()
     statistics = FrameStatistics(window=2.0, clock=clock)
     for i in range(40):
-        clock.now += 0.1
+        clock.now += 0.125
         statistics.frame_received(displaced=i % 4 == 3)
         if i % 4 != 3:
             statistics.frame_labelled(stages(0.001 * i))
     snapshot = statistics.snapshot()
     assert (snapshot.received, snapshot.labelled, snapshot.dropped) == (40, 30, 10)
-    assert snapshot.rate_in == pytest.approx(10, abs=0.6)
-    assert snapshot.rate_out == pytest.approx(7.5, abs=0.6)
-    assert snapshot.dropped_recently == 5
+    assert (snapshot.rate_in, snapshot.rate_out, snapshot.dropped_recently) == (8, 6, 4)
     p50, p95 = snapshot.stages['total']
-    assert 0.019 < p50 < p95 <= 0.039
+    assert 0.024 <= p50 < p95 <= 0.039
     assert snapshot.overhead == pytest.approx(1.2)
     clock.now += 10
     snapshot = statistics.snapshot()
