@@ -19,6 +19,8 @@ ROS_WHEELS = [
     )
 ]
 
+PICTURES = ["matplotlib>=3.7,<4"]
+
 setup(
     name=NAME,
     version="0.1.0",
@@ -35,10 +37,12 @@ setup(
         "shuffleseg_core.models.shufflenet_v2",
         "shuffleseg_core.synthetic_drive",
         "shuffleseg_ros",
+        "shuffleseg_ros.demo",
         "shuffleseg_training",
     ],
     package_dir={"shuffleseg_training": "training"},
     package_data={
+        "shuffleseg_ros": ["*.xml"],
         "shuffleseg_core": ["default_model/*"],
         "shuffleseg_core.models.shufflenet_v2": ["*.json"],
         "shuffleseg_training": ["recipes/*.yaml"],
@@ -54,15 +58,23 @@ setup(
         "numpy>=1.21,<3",
         "opencv-python-headless>=4.5.4,<6",
         "ai-edge-litert>=1.2,<3",
-        "flatbuffers>=2,<26",
+        "flatbuffers>=2",
         "PyYAML>=5.4,<7",
         "tqdm>=4.57,<5",
         "rosbags>=0.10.9,<0.12",
     ],
     extras_require={
         "ros": ROS_WHEELS,
-        "train": ["keras>=3.8,<4", "tensorflow-cpu>=2.19,<2.22", "matplotlib>=3.7,<4"],
-        "dev": ["pytest>=8,<10", "hypothesis>=6.100,<7", "ruff>=0.11,<1"],
+        "demo": PICTURES,
+        "train": ["keras>=3.8,<4", "tensorflow-cpu>=2.19,<2.22", *PICTURES],
+        "dev": [
+            "pytest>=8,<10",
+            "hypothesis>=6.100,<7",
+            "ruff>=0.11,<1",
+            # To build and try the package as a robot's workspace does.
+            "colcon-common-extensions>=0.3,<1",
+            "catkin_pkg>=1,<2",
+        ],
     },
     entry_points={
         "console_scripts": [
@@ -73,6 +85,7 @@ setup(
         "shuffleseg.commands": [
             "train = shuffleseg_training.train_command",
             "bag = shuffleseg_ros.bag_command",
+            "demo = shuffleseg_ros.demo.command",
             "evaluate = shuffleseg_core.commands.evaluate",
             "export = shuffleseg_core.commands.export",
             "segment = shuffleseg_core.commands.segment",

@@ -16,15 +16,15 @@ class Snapshot:
     labelled: int
     dropped: int
     failed: int
-    rate_in: float                 # frames a second that arrived, over the window
-    rate_out: float                # frames a second that were labelled, over the window
-    dropped_recently: int          # frames displaced by newer ones, over the window
-    newest_age: 'float | None'     # seconds since a frame last arrived; None: none did
-    up_time: float                 # seconds since the start
-    last_failure: str              # '' if none failed
-    last_failure_age: 'float | None'
-    stages: dict                   # stage name → (p50, p95) in seconds, over the window
-    overhead: 'float | None'       # p50 of (ready → published) ÷ p50 of the bare segment()
+    rate_in: float  # frames a second that arrived, over the window
+    rate_out: float  # frames a second that were labelled, over the window
+    dropped_recently: int  # frames displaced by newer ones, over the window
+    newest_age: "float | None"  # seconds since a frame last arrived; None: none did
+    up_time: float  # seconds since the start
+    last_failure: str  # '' if none failed
+    last_failure_age: "float | None"
+    stages: dict  # stage name → (p50, p95) in seconds, over the window
+    overhead: "float | None"  # p50 of (ready → published) ÷ p50 of the bare segment()
 
 
 class FrameStatistics:
@@ -37,20 +37,20 @@ class FrameStatistics:
         self._start = clock()
         self._totals = collections.Counter()
         self._newest = None
-        self._last_failure = ('', None)
-        self._received = collections.deque()   # times
-        self._dropped = collections.deque()    # times
-        self._labelled = collections.deque()   # (time, stages)
+        self._last_failure = ("", None)
+        self._received = collections.deque()  # times
+        self._dropped = collections.deque()  # times
+        self._labelled = collections.deque()  # (time, stages)
 
     def frame_received(self, displaced):
         """A frame arrived; `displaced`: it took the place of one that was not begun."""
         with self._lock:
             now = self._clock()
-            self._totals['received'] += 1
+            self._totals["received"] += 1
             self._newest = now
             self._received.append(now)
             if displaced:
-                self._totals['dropped'] += 1
+                self._totals["dropped"] += 1
                 self._dropped.append(now)
             self._forget(now)
 
@@ -59,14 +59,14 @@ class FrameStatistics:
         Segmenter.segment) and 'node' (from when the frame could be begun until published)."""
         with self._lock:
             now = self._clock()
-            self._totals['labelled'] += 1
+            self._totals["labelled"] += 1
             self._labelled.append((now, stages))
             self._forget(now)
 
     def frame_failed(self, reason):
         """A frame could not be labelled; `reason` is one line."""
         with self._lock:
-            self._totals['failed'] += 1
+            self._totals["failed"] += 1
             self._last_failure = (reason, self._clock())
 
     def snapshot(self):
@@ -81,19 +81,28 @@ class FrameStatistics:
             reason, failed_at = self._last_failure
             received, labelled = len(self._received), len(self._labelled)
             dropped, totals, newest = len(self._dropped), dict(self._totals), self._newest
-        percentiles = {name: tuple(np.percentile(values, (50, 95)).tolist())
-                       for name, values in by_stage.items()}
+        percentiles = {
+            name: tuple(np.percentile(values, (50, 95)).tolist())
+            for name, values in by_stage.items()
+        }
         overhead = None
-        if percentiles.get('segment', (0,))[0] > 0:
-            overhead = percentiles['node'][0] / percentiles['segment'][0]
+        if percentiles.get("segment", (0,))[0] > 0:
+            overhead = percentiles["node"][0] / percentiles["segment"][0]
         return Snapshot(
-            received=totals.get('received', 0), labelled=totals.get('labelled', 0),
-            dropped=totals.get('dropped', 0), failed=totals.get('failed', 0),
-            rate_in=received / span, rate_out=labelled / span, dropped_recently=dropped,
-            newest_age=None if newest is None else now - newest, up_time=now - self._start,
+            received=totals.get("received", 0),
+            labelled=totals.get("labelled", 0),
+            dropped=totals.get("dropped", 0),
+            failed=totals.get("failed", 0),
+            rate_in=received / span,
+            rate_out=labelled / span,
+            dropped_recently=dropped,
+            newest_age=None if newest is None else now - newest,
+            up_time=now - self._start,
             last_failure=reason,
             last_failure_age=None if failed_at is None else now - failed_at,
-            stages=percentiles, overhead=overhead)
+            stages=percentiles,
+            overhead=overhead,
+        )
 
     def _forget(self, now):
         oldest = now - self.window

@@ -13,11 +13,11 @@ import numpy as np
 
 # encoding → (bytes a pixel, OpenCV's conversion to RGB; None: the bytes are RGB already)
 _ENCODINGS = {
-    'rgb8': (3, None),
-    'bgr8': (3, cv2.COLOR_BGR2RGB),
-    'rgba8': (4, cv2.COLOR_RGBA2RGB),
-    'bgra8': (4, cv2.COLOR_BGRA2RGB),
-    'mono8': (1, cv2.COLOR_GRAY2RGB),
+    "rgb8": (3, None),
+    "bgr8": (3, cv2.COLOR_BGR2RGB),
+    "rgba8": (4, cv2.COLOR_RGBA2RGB),
+    "bgra8": (4, cv2.COLOR_BGRA2RGB),
+    "mono8": (1, cv2.COLOR_GRAY2RGB),
 }
 SUPPORTED_ENCODINGS = tuple(_ENCODINGS)
 
@@ -29,7 +29,7 @@ class ImageError(ValueError):
     in their numbers, so that a log can be throttled by it.
     """
 
-    def __init__(self, reason, kind='image'):
+    def __init__(self, reason, kind="image"):
         super().__init__(reason)
         self.kind = kind
 
@@ -46,7 +46,7 @@ def to_rgb(message, out=None):
     """
     height, width, step = int(message.height), int(message.width), int(message.step)
     if height == 0 or width == 0:
-        raise ImageError(f'image of zero size: {width}x{height}', 'size')
+        raise ImageError(f"image of zero size: {width}x{height}", "size")
     if message.encoding not in _ENCODINGS:
         return _through_cv_bridge(message)
     channels, conversion = _ENCODINGS[message.encoding]
@@ -65,12 +65,18 @@ def to_rgb(message, out=None):
 def _checked_data(message, row_bytes):
     height, step = int(message.height), int(message.step)
     if step < row_bytes:
-        raise ImageError(f'step of {step} bytes is smaller than a row of {message.width} '
-                         f'{message.encoding} pixels ({row_bytes} bytes)', 'step')
-    data = np.frombuffer(message.data, np.uint8) if len(message.data) else b''
+        raise ImageError(
+            f"step of {step} bytes is smaller than a row of {message.width} "
+            f"{message.encoding} pixels ({row_bytes} bytes)",
+            "step",
+        )
+    data = np.frombuffer(message.data, np.uint8) if len(message.data) else b""
     if len(data) < step * height:
-        raise ImageError(f'truncated data: {len(data)} bytes, but {height} rows of {step} bytes '
-                         f'need {step * height}', 'data')
+        raise ImageError(
+            f"truncated data: {len(data)} bytes, but {height} rows of {step} bytes "
+            f"need {step * height}",
+            "data",
+        )
     return data
 
 
@@ -79,36 +85,48 @@ def _cv_bridge():
     """(CvBridge or None, why it is missing); asked for once, as a failing import is slow."""
     try:
         from cv_bridge import CvBridge
-        return CvBridge(), ''
-    except Exception as error:  # a cv_bridge built for another numpy fails with more than ImportError
-        return None, str(error).partition('\n')[0]
+
+        return CvBridge(), ""
+    except Exception as error:  # built for another numpy, it fails in many ways
+        return None, str(error).partition("\n")[0]
 
 
 def _through_cv_bridge(message):
-    supported = ', '.join(SUPPORTED_ENCODINGS)
+    supported = ", ".join(SUPPORTED_ENCODINGS)
     bridge, missing = _cv_bridge()
     if bridge is None:
-        raise ImageError(f'unsupported encoding {message.encoding!r} (supported: {supported}; '
-                         f'others need cv_bridge: {missing})', 'encoding')
+        raise ImageError(
+            f"unsupported encoding {message.encoding!r} (supported: {supported}; "
+            f"others need cv_bridge: {missing})",
+            "encoding",
+        )
     try:
         dtype, channels = bridge.encoding_to_dtype_with_channels(message.encoding)
     except Exception as error:
-        raise ImageError(f'unsupported encoding {message.encoding!r} (supported: {supported}, and '
-                         "cv_bridge's)", 'encoding') from error
+        raise ImageError(
+            f"unsupported encoding {message.encoding!r} (supported: {supported}, and cv_bridge's)",
+            "encoding",
+        ) from error
     row_bytes = int(message.width) * channels * np.dtype(dtype).itemsize
     data = _checked_data(message, row_bytes)
     try:
         # Some releases of cv_bridge take no notice of padding, so they get rows without it.
         rows = np.ndarray((message.height, row_bytes), np.uint8, data, strides=(message.step, 1))
         packed = type(message)(
-            header=message.header, height=message.height, width=message.width,
-            encoding=message.encoding, is_bigendian=message.is_bigendian, step=row_bytes,
-            data=_message_data(type(message), rows))
-        return np.ascontiguousarray(bridge.imgmsg_to_cv2(packed, 'rgb8'))
+            header=message.header,
+            height=message.height,
+            width=message.width,
+            encoding=message.encoding,
+            is_bigendian=message.is_bigendian,
+            step=row_bytes,
+            data=_message_data(type(message), rows),
+        )
+        return np.ascontiguousarray(bridge.imgmsg_to_cv2(packed, "rgb8"))
     except Exception as error:
-        reason = str(error).partition('\n')[0]
-        raise ImageError(f'cv_bridge cannot convert {message.encoding!r} to rgb8: {reason}',
-                         'encoding') from error
+        reason = str(error).partition("\n")[0]
+        raise ImageError(
+            f"cv_bridge cannot convert {message.encoding!r} to rgb8: {reason}", "encoding"
+        ) from error
 
 
 def to_image(pixels, encoding, header, message_type):
@@ -120,17 +138,23 @@ def to_image(pixels, encoding, header, message_type):
     channels, _ = _ENCODINGS[encoding]
     height, width = pixels.shape[:2]
     if pixels.dtype != np.uint8 or pixels.size != height * width * channels:
-        raise ValueError(f'{pixels.dtype} {pixels.shape} cannot be sent as {encoding}')
+        raise ValueError(f"{pixels.dtype} {pixels.shape} cannot be sent as {encoding}")
     return message_type(
-        header=header, height=height, width=width, encoding=encoding, is_bigendian=0,
-        step=width * channels, data=_message_data(message_type, pixels))
+        header=header,
+        height=height,
+        width=width,
+        encoding=encoding,
+        is_bigendian=0,
+        step=width * channels,
+        data=_message_data(message_type, pixels),
+    )
 
 
 def _message_data(message_type, pixels):
     if dataclasses.is_dataclass(message_type):  # rosbags' messages hold numpy arrays
         return np.ascontiguousarray(pixels).reshape(-1)
     # rclpy checks every single byte of anything but an array.array.
-    data = array.array('B')
+    data = array.array("B")
     data.frombytes(np.ascontiguousarray(pixels).data)
     return data
 
@@ -155,7 +179,7 @@ class OutgoingImage:
             size = height * width * self._channels
             self._message.height, self._message.width = height, width
             self._message.step = width * self._channels
-            self._message.data = array.array('B', bytes(size))
+            self._message.data = array.array("B", bytes(size))
             # Some releases of rclpy keep that array, others a copy of it.
             self._pixels = np.frombuffer(self._message.data, np.uint8).reshape(shape)
         return self._pixels

@@ -16,7 +16,7 @@ class LatestFrameWorker:
     `process` must not raise: what it does with a bad frame is its own business.
     """
 
-    def __init__(self, process, name='segmentation'):
+    def __init__(self, process, name="segmentation"):
         self._process = process
         self._changed = threading.Condition()
         self._waiting = None  # (frame, received)

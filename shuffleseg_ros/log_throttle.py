@@ -22,6 +22,6 @@ class LogThrottle:
             last[1] += 1
             return None
         if last[1]:
-            text = f'{text} ({last[1]} more like this since the last such line)'
+            text = f"{text} ({last[1]} more like this since the last such line)"
         last[:] = [now, 0]
         return text

@@ -31,12 +31,14 @@ def run_node(name, make_node, work=rclpy.spin, args=None):
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     except (UserError, ParameterException) as error:
-        get_logger(name).error(' '.join(str(error).split()))
+        get_logger(name).error(" ".join(str(error).split()))
         return 1
     except Exception:
         if rclpy.ok():
             raise
-        return 0  # some rclpy calls fail in their own ways when a signal shuts ROS down beneath them
+        return (
+            0  # some rclpy calls fail in their own ways when a signal shuts ROS down beneath them
+        )
     finally:
         # A launch file and the terminal both send SIGINT; the second must not cut the end short.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,7 +1,7 @@
 """Declares a node's parameters from a table, so that YAML files and docs can be checked against it."""
 
 import dataclasses
-from typing import Any, Optional, Tuple
+from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
@@ -19,10 +19,10 @@ class NodeParameter:
     name: str
     default: Any
     description: str
-    minimum: Optional[float] = None
-    maximum: Optional[float] = None
+    minimum: float | None = None
+    maximum: float | None = None
     live: bool = False
-    choices: Tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
 
 def declare_parameters(node, table):
@@ -33,22 +33,32 @@ def declare_parameters(node, table):
     """
     for parameter in table:
         value = node.declare_parameter(
-            parameter.name, parameter.default, _descriptor(parameter)).value
+            parameter.name, parameter.default, _descriptor(parameter)
+        ).value
         if parameter.choices and value not in parameter.choices:
-            raise UserError(f'parameter {parameter.name}: {value!r} is not one of '
-                            + ', '.join(parameter.choices))
+            raise UserError(
+                f"parameter {parameter.name}: {value!r} is not one of "
+                + ", ".join(parameter.choices)
+            )
 
 
 def _descriptor(parameter):
     descriptor = ParameterDescriptor(
-        name=parameter.name, description=parameter.description, read_only=not parameter.live)
+        name=parameter.name, description=parameter.description, read_only=not parameter.live
+    )
     if parameter.choices:
-        descriptor.additional_constraints = 'One of: ' + ', '.join(parameter.choices)
+        descriptor.additional_constraints = "One of: " + ", ".join(parameter.choices)
     if parameter.minimum is not None:
         if isinstance(parameter.default, int):
-            descriptor.integer_range = [IntegerRange(
-                from_value=int(parameter.minimum), to_value=int(parameter.maximum), step=1)]
+            descriptor.integer_range = [
+                IntegerRange(
+                    from_value=int(parameter.minimum), to_value=int(parameter.maximum), step=1
+                )
+            ]
         else:
-            descriptor.floating_point_range = [FloatingPointRange(
-                from_value=float(parameter.minimum), to_value=float(parameter.maximum))]
+            descriptor.floating_point_range = [
+                FloatingPointRange(
+                    from_value=float(parameter.minimum), to_value=float(parameter.maximum)
+                )
+            ]
     return descriptor

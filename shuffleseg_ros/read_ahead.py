@@ -16,7 +16,8 @@ class ReadAhead:
         self._queue = queue.Queue(depth)
         self._closed = threading.Event()
         self._thread = threading.Thread(
-            target=self._read, args=(items,), name='read_ahead', daemon=True)
+            target=self._read, args=(items,), name="read_ahead", daemon=True
+        )
         self._thread.start()
 
     def __iter__(self):
@@ -31,13 +32,13 @@ class ReadAhead:
             raise StopIteration
         return item
 
-    def ready(self):
-        """True if next() will not wait."""
-        return not self._queue.empty()
+    def close(self, timeout=10.0):
+        """End the thread, which takes until the item that it is reading is there.
 
-    def close(self):
-        """End the thread as soon as the item that it is reading is there."""
+        An interpreter that ends while a thread is inside OpenCV's C++ code aborts, so this waits.
+        """
         self._closed.set()
+        self._thread.join(timeout)
 
     def _read(self, items):
         try:

@@ -1,8 +1,8 @@
 """A real ROS graph for tests: a probe inside this process, nodes as processes of their own.
 
-Everything runs in a domain of its own and on this host only. `pytest.importorskip`s rclpy, so a
-test file that imports this is skipped where ROS 2 is missing.
+Everything runs in a domain of its own and on this host only.
 """
+
 import array
 import os
 import re
@@ -14,19 +14,20 @@ import time
 from pathlib import Path
 
 import pytest
-
-rclpy = pytest.importorskip('rclpy', reason='needs ROS 2 (rclpy): pip install .[ros]')
-
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
-from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TIMEOUT = 20.0  # seconds; far beyond what anything here takes
 
 # ROS_LOCALHOST_ONLY is what Humble knows; since Iron it is deprecated.
-_LOCAL = ({'ROS_LOCALHOST_ONLY': '1'} if os.environ.get('ROS_DISTRO') == 'humble'
-          else {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'})
+_LOCAL = (
+    {"ROS_LOCALHOST_ONLY": "1"}
+    if os.environ.get("ROS_DISTRO") == "humble"
+    else {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+)
 os.environ.update(_LOCAL, ROS_DOMAIN_ID=str(1 + os.getpid() % 100))
 
 
@@ -34,14 +35,18 @@ class RosProcess:
     """`python -m MODULE --ros-args ...`, with its output read line by line as it comes."""
 
     def __init__(self, module, parameters=None, arguments=()):
-        command = [sys.executable, '-m', module, '--ros-args', *arguments]
+        command = [sys.executable, "-m", module, "--ros-args", *arguments]
         for name, value in (parameters or {}).items():
             text = str(value).lower() if isinstance(value, bool) else repr(value)
-            command += ['-p', f'{name}:={text}']
-        path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get('PYTHONPATH')]))
+            command += ["-p", f"{name}:={text}"]
+        path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
-            command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env={**os.environ, 'PYTHONPATH': path, 'PYTHONUNBUFFERED': '1'})
+            command,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+        )
         self.lines = []
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -50,20 +55,22 @@ class RosProcess:
     def _read(self):
         for line in self._process.stdout:
             with self._changed:
-                self.lines.append(line.rstrip('\n'))
+                self.lines.append(line.rstrip("\n"))
                 self._changed.notify_all()
 
     def wait_for_line(self, pattern, timeout=TIMEOUT):
         """The first line that matches, from the start of the process on."""
+
         def found():
             return next((line for line in self.lines if re.search(pattern, line)), None)
+
         with self._changed:
             line = self._changed.wait_for(found, timeout)
-        assert line, f'no line matches {pattern!r} in:\n' + '\n'.join(self.lines)
+        assert line, f"no line matches {pattern!r} in:\n" + "\n".join(self.lines)
         return line
 
     def errors(self):
-        return [line for line in self.lines if '[ERROR]' in line]
+        return [line for line in self.lines if "[ERROR]" in line]
 
     def wait(self, timeout=TIMEOUT):
         """Exit status, once the process ended by itself and all its output is in `lines`."""
@@ -84,15 +91,15 @@ class RosProcess:
     def assert_one_error(self, pattern):
         """The process ended with a failure, one ERROR line that matches, and no traceback."""
         assert self.wait() not in (0, None)
-        output = '\n'.join(self.lines)
+        output = "\n".join(self.lines)
         assert len(self.errors()) == 1, output
         assert re.search(pattern, self.errors()[0]), output
-        assert 'Traceback' not in output
+        assert "Traceback" not in output
 
     def assert_clean_end(self, status):
-        output = '\n'.join(self.lines)
+        output = "\n".join(self.lines)
         assert status == 0, output
-        assert 'Traceback' not in output and '[ERROR]' not in output, output
+        assert "Traceback" not in output and "[ERROR]" not in output, output
 
     def __enter__(self):
         return self
@@ -112,7 +119,8 @@ class Inbox:
         self._changed = threading.Condition()
         self._messages = []
         self._subscription = graph.node.create_subscription(
-            message_type, topic, self._receive, QoSProfile(depth=50, reliability=reliability))
+            message_type, topic, self._receive, QoSProfile(depth=50, reliability=reliability)
+        )
 
     def _receive(self, message):
         with self._changed:
@@ -129,8 +137,10 @@ class Inbox:
 
     def wait_for(self, predicate, timeout=TIMEOUT):
         """The first message that predicate(message) accepts, None after the timeout."""
+
         def found():
             return next((m for m in self._messages if predicate(m)), None)
+
         with self._changed:
             return self._changed.wait_for(found, timeout)
 
@@ -149,7 +159,7 @@ class Graph:
     def __init__(self):
         self.context = rclpy.Context()
         rclpy.init(context=self.context)
-        self.node = rclpy.create_node('test_probe', context=self.context)
+        self.node = rclpy.create_node("test_probe", context=self.context)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self._closing = False
@@ -166,7 +176,8 @@ class Graph:
 
     def publisher(self, topic, message_type=Image, reliability=ReliabilityPolicy.RELIABLE):
         return self.node.create_publisher(
-            message_type, topic, QoSProfile(depth=5, reliability=reliability))
+            message_type, topic, QoSProfile(depth=5, reliability=reliability)
+        )
 
     def stamp(self, message):
         """Give an Image a stamp that no other has."""
@@ -191,21 +202,20 @@ class Graph:
         self.context.try_shutdown()
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope="session")
 def graph():
     graph = Graph()
     yield graph
     graph.close()
 
 
-def image_message(pixels, encoding, padding=0, frame_id='camera'):
+def image_message(pixels, encoding, padding=0, frame_id="camera"):
     """An Image of uint8 pixels [h, w] or [h, w, channels], with bytes of 0xAA after every row."""
     height, width = pixels.shape[:2]
     rows = pixels.reshape(height, -1)
     message = Image(height=height, width=width, encoding=encoding, step=rows.shape[1] + padding)
     message.header.frame_id = frame_id
-    message.data = array.array(
-        'B', b''.join(row.tobytes() + b'\xaa' * padding for row in rows))
+    message.data = array.array("B", b"".join(row.tobytes() + b"\xaa" * padding for row in rows))
     return message
 
 
@@ -213,5 +223,5 @@ def wait_until(condition, timeout=TIMEOUT):
     """Poll what has no event of its own."""
     end = time.monotonic() + timeout
     while not condition():
-        assert time.monotonic() < end, 'timed out'
+        assert time.monotonic() < end, "timed out"
         time.sleep(0.01)

@@ -1,15 +1,20 @@
 """drive_player on a real ROS graph, and how a drive is opened, timed and read ahead."""
+
+# ruff: noqa: E402, F401, F811  (imports follow the skip; `graph` is a fixture)
+
 import itertools
 import math
 import signal
 import threading
 
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy): pip install .[ros]")
+
 import cv2
 import numpy as np
-import pytest
-from ros_graph import RosProcess, graph  # noqa: F401  (skips without ROS)
-
-from sensor_msgs.msg import CameraInfo  # isort: skip
+from ros_graph import RosProcess, graph
+from sensor_msgs.msg import CameraInfo
 
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.frame_source import Frame
@@ -19,7 +24,7 @@ from shuffleseg_ros.drive_source import open_drive, timed_frames
 from shuffleseg_ros.image_conversion import to_rgb
 from shuffleseg_ros.read_ahead import ReadAhead
 
-MODULE = 'shuffleseg_ros.drive_player'
+MODULE = "shuffleseg_ros.drive_player"
 
 
 def pictures(count, height=24, width=32):
@@ -29,15 +34,15 @@ def pictures(count, height=24, width=32):
 
 def write_folder(folder, images, unreadable=()):
     """Images in CamVid's layout, truth included; those numbered in `unreadable` are no images."""
-    for name in ('images', 'labels'):
+    for name in ("images", "labels"):
         (folder / name).mkdir(parents=True)
     for i, image in enumerate(images):
-        path = folder / 'images' / f'{i:03d}.png'
+        path = folder / "images" / f"{i:03d}.png"
         cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-        cv2.imwrite(str(folder / 'labels' / path.name), np.full(image.shape[:2], i, np.uint8))
+        cv2.imwrite(str(folder / "labels" / path.name), np.full(image.shape[:2], i, np.uint8))
         if i in unreadable:
-            path.write_bytes(b'no image')
-    return folder / 'images'
+            path.write_bytes(b"no image")
+    return folder / "images"
 
 
 class Player:
@@ -45,15 +50,17 @@ class Player:
 
     numbers = itertools.count()
 
-    def __init__(self, graph, parameters):  # noqa: F811
-        namespace = f'/player{next(self.numbers)}'
+    def __init__(self, graph, parameters):
+        namespace = f"/player{next(self.numbers)}"
         self.inboxes = [
-            graph.inbox(f'{namespace}/image'),
-            graph.inbox(f'{namespace}/camera_info', CameraInfo),
-            graph.inbox(f'{namespace}/drive_player/truth')]
+            graph.inbox(f"{namespace}/image"),
+            graph.inbox(f"{namespace}/camera_info", CameraInfo),
+            graph.inbox(f"{namespace}/drive_player/truth"),
+        ]
         self.images, self.infos, self.truths = self.inboxes
         self.process = RosProcess(
-            MODULE, {'rate': 50.0, **parameters}, ['-r', f'__ns:={namespace}'])
+            MODULE, {"rate": 50.0, **parameters}, ["-r", f"__ns:={namespace}"]
+        )
 
     def __enter__(self):
         return self
@@ -68,39 +75,39 @@ def ids(message):
     return np.frombuffer(message.data, np.uint8).reshape(message.height, message.width)
 
 
-def test_a_folder_with_an_unreadable_image_in_the_middle(graph, tmp_path):  # noqa: F811
+def test_a_folder_with_an_unreadable_image_in_the_middle(graph, tmp_path):
     sent = pictures(5)
     folder = write_folder(tmp_path, sent, unreadable=[2])
-    with Player(graph, {'drive': str(folder), 'frame_id': 'front'}) as player:
+    with Player(graph, {"drive": str(folder), "frame_id": "front"}) as player:
         assert player.process.wait() == 0
         images = player.images.wait_for_count(4)
         infos, truths = player.infos.wait_for_count(4), player.truths.wait_for_count(4)
     assert len(images) == len(infos) == len(truths) == 4
     for i, image, info, truth in zip((0, 1, 3, 4), images, infos, truths):
-        assert image.encoding == 'rgb8' and truth.encoding == 'mono8'
+        assert image.encoding == "rgb8" and truth.encoding == "mono8"
         assert np.array_equal(to_rgb(image), sent[i])
         assert (ids(truth) == i).all()
-        assert image.header == info.header == truth.header and image.header.frame_id == 'front'
+        assert image.header == info.header == truth.header and image.header.frame_id == "front"
     stamps = [image.header.stamp.sec * 10**9 + image.header.stamp.nanosec for image in images]
     assert stamps == sorted(set(stamps))
-    error, = player.process.errors()
-    assert 'frame 002 skipped' in error
-    player.process.wait_for_line('played 4 frames, skipped 1 unreadable')
+    (error,) = player.process.errors()
+    assert "frame 002 skipped" in error
+    player.process.wait_for_line("played 4 frames, skipped 1 unreadable")
 
 
-def test_camera_info_is_a_plausible_pinhole(graph, tmp_path):  # noqa: F811
+def test_camera_info_is_a_plausible_pinhole(graph, tmp_path):
     folder = write_folder(tmp_path, pictures(1, 24, 32))
-    with Player(graph, {'drive': str(folder), 'horizontal_fov': 90.0}) as player:
-        info, = player.infos.wait_for_count(1)
-    assert (info.width, info.height, info.distortion_model) == (32, 24, 'plumb_bob')
+    with Player(graph, {"drive": str(folder), "horizontal_fov": 90.0}) as player:
+        (info,) = player.infos.wait_for_count(1)
+    assert (info.width, info.height, info.distortion_model) == (32, 24, "plumb_bob")
     assert info.k[0] == info.k[4] == pytest.approx(16 / math.tan(math.pi / 4))
     assert (info.k[2], info.k[5]) == (15.5, 11.5)
     assert list(info.d) == [0.0] * 5 and list(info.r) == [1, 0, 0, 0, 1, 0, 0, 0, 1]
     assert [info.p[i] for i in (0, 2, 5, 6, 10)] == [info.k[i] for i in (0, 2, 4, 5, 8)]
 
 
-def test_the_synthetic_drive_is_the_default_with_its_exact_truth(graph):  # noqa: F811
-    with Player(graph, {'width': 96, 'height': 64, 'seed': 3, 'num_frames': 5}) as player:
+def test_the_synthetic_drive_is_the_default_with_its_exact_truth(graph):
+    with Player(graph, {"width": 96, "height": 64, "seed": 3, "num_frames": 5}) as player:
         assert player.process.wait() == 0
         images, truths = player.images.wait_for_count(5), player.truths.wait_for_count(5)
     drive = SyntheticDrive(seed=3, width=96, height=64)
@@ -109,21 +116,22 @@ def test_the_synthetic_drive_is_the_default_with_its_exact_truth(graph):  # noqa
         assert np.array_equal(to_rgb(image), rgb) and np.array_equal(ids(truth), expected)
 
 
-@pytest.mark.parametrize('storage', ['sqlite3', 'mcap'])
-def test_a_bag(graph, tmp_path, storage):  # noqa: F811
-    pytest.importorskip('rosbags')
+@pytest.mark.parametrize("storage", ["sqlite3", "mcap"])
+def test_a_bag(graph, tmp_path, storage):
+    pytest.importorskip("rosbags")
     sent = pictures(4)
-    write_bag([Frame(str(i), image) for i, image in enumerate(sent)], tmp_path / 'bag',
-              storage=storage)
-    with Player(graph, {'drive': str(tmp_path / 'bag')}) as player:
+    write_bag(
+        [Frame(str(i), image) for i, image in enumerate(sent)], tmp_path / "bag", storage=storage
+    )
+    with Player(graph, {"drive": str(tmp_path / "bag")}) as player:
         assert player.process.wait() == 0
         images = player.images.wait_for_count(4)
     assert [np.array_equal(to_rgb(m), s) for m, s in zip(images, sent)] == [True] * 4
 
 
-def test_a_loop_goes_on_until_it_is_told_to_end(graph, tmp_path):  # noqa: F811
+def test_a_loop_goes_on_until_it_is_told_to_end(graph, tmp_path):
     folder = write_folder(tmp_path, pictures(2))
-    with Player(graph, {'drive': str(folder), 'loop': True}) as player:
+    with Player(graph, {"drive": str(folder), "loop": True}) as player:
         images = player.images.wait_for_count(7)
         assert len(images) >= 7
         assert np.array_equal(to_rgb(images[0]), to_rgb(images[2]))
@@ -131,40 +139,54 @@ def test_a_loop_goes_on_until_it_is_told_to_end(graph, tmp_path):  # noqa: F811
 
 
 def test_it_waits_for_a_subscriber_and_ends_cleanly_meanwhile():
-    with RosProcess(MODULE, {'num_frames': 1, 'width': 32, 'height': 32},
-                    ['-r', '__ns:=/lonely']) as process:
-        process.wait_for_line('waiting for a subscriber to /lonely/image')
+    with RosProcess(
+        MODULE, {"num_frames": 1, "width": 32, "height": 32}, ["-r", "__ns:=/lonely"]
+    ) as process:
+        process.wait_for_line("waiting for a subscriber to /lonely/image")
         process.assert_clean_end(process.stop(signal.SIGTERM))
-        assert not any('played' in line for line in process.lines)
+        assert not any("played" in line for line in process.lines)
 
 
 def test_it_plays_to_nobody_if_so_told():
-    with RosProcess(MODULE, {'num_frames': 2, 'width': 32, 'height': 32, 'start_delay': 0.0,
-                             'wait_for_subscriber': False}, ['-r', '__ns:=/lonely']) as process:
+    with RosProcess(
+        MODULE,
+        {
+            "num_frames": 2,
+            "width": 32,
+            "height": 32,
+            "start_delay": 0.0,
+            "wait_for_subscriber": False,
+        },
+        ["-r", "__ns:=/lonely"],
+    ) as process:
         process.assert_clean_end(process.wait())
-        process.wait_for_line('played 2 frames')
+        process.wait_for_line("played 2 frames")
 
 
 def test_what_cannot_be_played_is_one_error_and_a_failure(tmp_path):
-    (tmp_path / 'empty').mkdir()
-    (tmp_path / 'text.txt').write_text('no drive')
-    (tmp_path / 'bad.mcap').write_text('no recording')
-    (tmp_path / 'bad.mp4').write_text('no video')
-    cases = [({'drive': str(tmp_path / name)}, name.replace('.', r'\.'))
-             for name in ('none', 'empty', 'text.txt', 'bad.mcap', 'bad.mp4')]
-    cases += [({'width': 5}, 'width'), ({'rate': -1.0}, 'rate'), ({'rate': 5}, 'rate')]
-    started = [(RosProcess(MODULE, parameters, ['-r', f'__ns:=/bad{i}']), pattern)
-               for i, (parameters, pattern) in enumerate(cases)]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.txt").write_text("no drive")
+    (tmp_path / "bad.mcap").write_text("no recording")
+    (tmp_path / "bad.mp4").write_text("no video")
+    cases = [
+        ({"drive": str(tmp_path / name)}, name.replace(".", r"\."))
+        for name in ("none", "empty", "text.txt", "bad.mcap", "bad.mp4")
+    ]
+    cases += [({"width": 5}, "width"), ({"rate": -1.0}, "rate"), ({"rate": 5}, "rate")]
+    started = [
+        (RosProcess(MODULE, parameters, ["-r", f"__ns:=/bad{i}"]), pattern)
+        for i, (parameters, pattern) in enumerate(cases)
+    ]
     for process, pattern in started:
         with process:
             process.assert_one_error(pattern)
 
 
 def test_a_video_is_opened_as_one(tmp_path):
-    path = str(tmp_path / 'drive.avi')
-    writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*'MJPG'), 5, (32, 24))
+    path = str(tmp_path / "drive.avi")
+    writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*"MJPG"), 5, (32, 24))
     if not writer.isOpened():
-        pytest.skip('this OpenCV writes no videos')
+        pytest.skip("this OpenCV writes no videos")
     for picture in pictures(3):
         writer.write(picture)
     writer.release()
@@ -181,36 +203,42 @@ class Drive:
         self.times, self.rate = times, rate
 
     def __iter__(self):
-        return (Frame(str(i), None, 'none', None, time) for i, time in enumerate(self.times))
+        return (Frame(str(i), None, "none", None, time) for i, time in enumerate(self.times))
 
 
-@pytest.mark.parametrize('drive, rate, times', [
-    (Drive([0, 0.1, 0.5]), 0, [0, 0.1, 0.5]),
-    (Drive([0, 0.1, 0.5]), 10, [0, 0.1, 0.2]),
-    (Drive([None] * 3), 0, [0, 1 / 15, 2 / 15]),
-    (Drive([None] * 3, rate=30), 0, [0, 1 / 30, 2 / 30]),
-    (Drive([]), 0, []),
-])
+@pytest.mark.parametrize(
+    "drive, rate, times",
+    [
+        (Drive([0, 0.1, 0.5]), 0, [0, 0.1, 0.5]),
+        (Drive([0, 0.1, 0.5]), 10, [0, 0.1, 0.2]),
+        (Drive([None] * 3), 0, [0, 1 / 15, 2 / 15]),
+        (Drive([None] * 3, rate=30), 0, [0, 1 / 30, 2 / 30]),
+        (Drive([]), 0, []),
+    ],
+)
 def test_the_times_of_frames(drive, rate, times):
     assert [time for time, _ in timed_frames(drive, rate)] == pytest.approx(times)
 
 
-@pytest.mark.parametrize('drive, rate, times', [
-    (Drive([0, 0.1, 0.5]), 0, [0, 0.1, 0.5, 0.9, 1.0, 1.4, 1.8]),
-    (Drive([None] * 2), 10, [0, 0.1, 0.2, 0.3, 0.4]),
-    (Drive([0]), 0, [0, 1 / 15, 2 / 15]),
-    (Drive([]), 0, []),
-])
+@pytest.mark.parametrize(
+    "drive, rate, times",
+    [
+        (Drive([0, 0.1, 0.5]), 0, [0, 0.1, 0.5, 0.9, 1.0, 1.4, 1.8]),
+        (Drive([None] * 2), 10, [0, 0.1, 0.2, 0.3, 0.4]),
+        (Drive([0]), 0, [0, 1 / 15, 2 / 15]),
+        (Drive([]), 0, []),
+    ],
+)
 def test_the_times_of_frames_in_a_loop(drive, rate, times):
     looped = itertools.islice(timed_frames(drive, rate, loop=True), len(times) or None)
     assert [time for time, _ in looped] == pytest.approx(times)
 
 
 def test_open_drive_knows_what_there_is(tmp_path):
-    assert len(open_drive('', num_frames=7)) == 7
+    assert len(open_drive("", num_frames=7)) == 7
     assert len(open_drive(str(write_folder(tmp_path, pictures(2))))) == 2
     with pytest.raises(UserError):
-        open_drive(str(tmp_path / 'none'))
+        open_drive(str(tmp_path / "none"))
 
 
 def test_read_ahead_reads_ahead_but_not_everything():
@@ -236,15 +264,14 @@ def test_read_ahead_reads_ahead_but_not_everything():
 def test_read_ahead_passes_errors_on_and_can_be_closed():
     def items():
         yield 1
-        raise UserError('gone')
+        raise UserError("gone")
 
     reader = ReadAhead(items())
     assert next(reader) == 1
-    with pytest.raises(UserError, match='gone'):
+    with pytest.raises(UserError, match="gone"):
         next(reader)
 
     reader = ReadAhead(itertools.count(), depth=1)
     assert next(reader) == 0
     reader.close()
-    reader._thread.join(10)
     assert not reader._thread.is_alive()

@@ -1,4 +1,5 @@
 """What the segmentation node is made of and needs no ROS: worker, statistics, report, throttle."""
+
 import threading
 
 import pytest
@@ -49,7 +50,7 @@ def test_a_worker_that_never_began_can_be_stopped():
 
 
 def stages(total):
-    return {'inference': total / 2, 'total': total, 'segment': total / 2, 'node': total * 0.6}
+    return {"inference": total / 2, "total": total, "segment": total / 2, "node": total * 0.6}
 
 
 def test_rates_and_latencies_are_over_the_window():
@@ -63,7 +64,7 @@ def test_rates_and_latencies_are_over_the_window():
     snapshot = statistics.snapshot()
     assert (snapshot.received, snapshot.labelled, snapshot.dropped) == (40, 30, 10)
     assert (snapshot.rate_in, snapshot.rate_out, snapshot.dropped_recently) == (8, 6, 4)
-    p50, p95 = snapshot.stages['total']
+    p50, p95 = snapshot.stages["total"]
     assert 0.024 <= p50 < p95 <= 0.039
     assert snapshot.overhead == pytest.approx(1.2)
     clock.now += 10
@@ -73,29 +74,29 @@ def test_rates_and_latencies_are_over_the_window():
 
 
 def judged(statistics, **options):
-    options = {'topic': '/image', 'window': 2.0, 'stale_timeout': 3.0, **options}
+    options = {"topic": "/image", "window": 2.0, "stale_timeout": 3.0, **options}
     return diagnostics_report.judge(statistics.snapshot(), **options)
 
 
 def test_levels():
     clock = Clock()
     statistics = FrameStatistics(window=2.0, clock=clock)
-    assert judged(statistics) == (diagnostics_report.WARN, 'no frame on /image yet')
+    assert judged(statistics) == (diagnostics_report.WARN, "no frame on /image yet")
     clock.now += 4
-    assert judged(statistics) == (diagnostics_report.STALE, 'no frame on /image for 4.0 s')
+    assert judged(statistics) == (diagnostics_report.STALE, "no frame on /image for 4.0 s")
     for _ in range(20):
         clock.now += 0.1
         statistics.frame_received(displaced=False)
         statistics.frame_labelled(stages(0.01))
     level, message = judged(statistics)
-    assert level == diagnostics_report.OK and 'frames/s labelled' in message
+    assert level == diagnostics_report.OK and "frames/s labelled" in message
     assert judged(statistics, expected_rate=10.0)[0] == diagnostics_report.OK
     level, message = judged(statistics, expected_rate=15.0)
-    assert level == diagnostics_report.WARN and message.endswith('15 expected')
-    statistics.frame_failed('truncated data')
+    assert level == diagnostics_report.WARN and message.endswith("15 expected")
+    statistics.frame_failed("truncated data")
     level, message = judged(statistics)
     assert level == diagnostics_report.ERROR
-    assert message == '1 failed frames; last: truncated data'
+    assert message == "1 failed frames; last: truncated data"
     clock.now += 2.1
     assert judged(statistics)[0] == diagnostics_report.OK
     clock.now += 3.1
@@ -105,16 +106,20 @@ def test_levels():
 def test_values_are_texts_in_the_order_of_the_stages():
     clock = Clock()
     statistics = FrameStatistics(clock=clock)
-    assert dict(diagnostics_report.values(statistics.snapshot()))['age of newest frame (s)'] == ''
+    assert dict(diagnostics_report.values(statistics.snapshot()))["age of newest frame (s)"] == ""
     statistics.frame_received(displaced=False)
-    statistics.frame_labelled({**stages(0.02), 'convert': 0.001, 'wait': 0.0})
+    statistics.frame_labelled({**stages(0.02), "convert": 0.001, "wait": 0.0})
     pairs = diagnostics_report.values(statistics.snapshot())
     assert all(isinstance(key, str) and isinstance(value, str) for key, value in pairs)
     keys = [key for key, _ in pairs]
     assert len(keys) == len(set(keys))
-    assert [key for key in keys if 'p50' in key] == [
-        'wait p50 (ms)', 'convert p50 (ms)', 'inference p50 (ms)', 'total p50 (ms)']
-    assert dict(pairs)['total p50 (ms)'] == '20.00'
+    assert [key for key in keys if "p50" in key] == [
+        "wait p50 (ms)",
+        "convert p50 (ms)",
+        "inference p50 (ms)",
+        "total p50 (ms)",
+    ]
+    assert dict(pairs)["total p50 (ms)"] == "20.00"
 
 
 def test_resident_memory_is_plausible():
@@ -124,23 +129,26 @@ def test_resident_memory_is_plausible():
 def test_the_throttle_holds_lines_back_and_counts_them():
     clock = Clock()
     throttle = LogThrottle(period=5.0, clock=clock)
-    assert throttle.admit('step', 'a') == 'a'
-    assert throttle.admit('size', 'b') == 'b'
-    assert [throttle.admit('step', 'a') for _ in range(3)] == [None] * 3
+    assert throttle.admit("step", "a") == "a"
+    assert throttle.admit("size", "b") == "b"
+    assert [throttle.admit("step", "a") for _ in range(3)] == [None] * 3
     clock.now += 5
-    assert throttle.admit('step', 'c') == 'c (3 more like this since the last such line)'
+    assert throttle.admit("step", "c") == "c (3 more like this since the last such line)"
     clock.now += 5
-    assert throttle.admit('step', 'd') == 'd'
+    assert throttle.admit("step", "d") == "d"
 
 
-@pytest.mark.parametrize('environment, named', [
-    ({}, 'FASTDDS_DEFAULT_PROFILES_FILE'),
-    ({'ROS_DISTRO': 'kilted'}, 'FASTDDS_DEFAULT_PROFILES_FILE'),
-    ({'ROS_DISTRO': 'humble'}, 'FASTRTPS_DEFAULT_PROFILES_FILE'),
-    ({'ROS_LOCALHOST_ONLY': '1'}, None),
-    ({'FASTRTPS_DEFAULT_PROFILES_FILE': 'own.xml'}, None),
-    ({'FASTDDS_DEFAULT_PROFILES_FILE': 'own.xml'}, None),
-])
+@pytest.mark.parametrize(
+    "environment, named",
+    [
+        ({}, "FASTDDS_DEFAULT_PROFILES_FILE"),
+        ({"ROS_DISTRO": "kilted"}, "FASTDDS_DEFAULT_PROFILES_FILE"),
+        ({"ROS_DISTRO": "humble"}, "FASTRTPS_DEFAULT_PROFILES_FILE"),
+        ({"ROS_LOCALHOST_ONLY": "1"}, None),
+        ({"FASTRTPS_DEFAULT_PROFILES_FILE": "own.xml"}, None),
+        ({"FASTDDS_DEFAULT_PROFILES_FILE": "own.xml"}, None),
+    ],
+)
 def test_the_middlewares_profile_is_only_a_default(environment, named):
     before = dict(environment)
     fastdds_profile.use_large_image_profile(environment)

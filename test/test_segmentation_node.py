@@ -1,4 +1,7 @@
 """The segmentation node on a real ROS graph, and the parts that it is made of."""
+
+# ruff: noqa: E402, F401, F811  (imports follow the skip; `graph` is a fixture)
+
 import array
 import dataclasses
 import re
@@ -6,15 +9,17 @@ import signal
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
-from ros_graph import RosProcess, graph, image_message, wait_until  # noqa: F401  (skips without ROS)
 
-from diagnostic_msgs.msg import DiagnosticArray  # isort: skip
+pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy): pip install .[ros]")
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters
 from rclpy.parameter import Parameter as OwnParameter
 from rclpy.qos import ReliabilityPolicy
+from ros_graph import RosProcess, graph, image_message, wait_until
 
 from shuffleseg_core.colorize import colorize, overlay
 from shuffleseg_core.export.description_writer import with_description
@@ -25,19 +30,19 @@ from shuffleseg_core.tflite_file import TFLiteFile
 from shuffleseg_ros import segmentation_node
 from shuffleseg_ros.image_conversion import to_rgb
 
-MODULE = 'shuffleseg_ros.segmentation_node'
-OK, WARN, ERROR, STALE = b'\x00', b'\x01', b'\x02', b'\x03'
-CHANNELS = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1}
+MODULE = "shuffleseg_ros.segmentation_node"
+OK, WARN, ERROR, STALE = b"\x00", b"\x01", b"\x02", b"\x03"
+CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
 
 
 class Camera:
     """Publishes to the node under test and waits for what it makes of that."""
 
-    def __init__(self, graph):  # noqa: F811
+    def __init__(self, graph):
         self.graph = graph
-        self.publisher = graph.publisher('image')
-        self.labels = graph.inbox('/segmentation/labels')
-        self.diagnostics = graph.inbox('/diagnostics', DiagnosticArray)
+        self.publisher = graph.publisher("image")
+        self.labels = graph.inbox("/segmentation/labels")
+        self.diagnostics = graph.inbox("/diagnostics", DiagnosticArray)
 
     def label(self, message, inbox=None):
         """The answer to a frame, which is sent again while connections are being made."""
@@ -45,11 +50,10 @@ class Camera:
         self.graph.stamp(message)
         for _ in range(40):
             self.publisher.publish(message)
-            answer = inbox.wait_for(
-                lambda m: m.header.stamp == message.header.stamp, timeout=0.5)
+            answer = inbox.wait_for(lambda m: m.header.stamp == message.header.stamp, timeout=0.5)
             if answer is not None:
                 return answer
-        raise AssertionError('the frame was not labelled')
+        raise AssertionError("the frame was not labelled")
 
     def status(self, accept, keep_sending=None):
         """The first status from now on that accept(status) takes."""
@@ -61,33 +65,39 @@ class Camera:
             if found is not None:
                 return found.status[0]
         seen = [(m.status[0].level, m.status[0].message) for m in self.diagnostics.messages()]
-        raise AssertionError(f'no such status; last: {seen[-3:]}')
+        raise AssertionError(f"no such status; last: {seen[-3:]}")
 
 
-@pytest.fixture(scope='module')
-def camera(graph):  # noqa: F811
+@pytest.fixture(scope="module")
+def camera(graph):
     return Camera(graph)
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope="module")
 def node(camera, tiny_tflite):
-    parameters = {'model': str(tiny_tflite), 'num_threads': 1, 'diagnostics_period': 0.1,
-                  'diagnostics_window': 1.0, 'stale_timeout': 1.0}
+    parameters = {
+        "model": str(tiny_tflite),
+        "num_threads": 1,
+        "diagnostics_period": 0.1,
+        "diagnostics_window": 1.0,
+        "stale_timeout": 1.0,
+    }
     with RosProcess(MODULE, parameters) as process:
-        process.wait_for_line(r'labelling /image with .*: 11 classes, 1 threads')
+        process.wait_for_line(r"labelling /image with .*: 11 classes, 1 threads")
         yield process
         process.stop()
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope="module")
 def segmenter(tiny_tflite):
     return Segmenter(tiny_tflite, num_threads=1)
 
 
-def frame(height=90, width=120, seed=0, encoding='rgb8', padding=0, frame_id='camera'):
+def frame(height=90, width=120, seed=0, encoding="rgb8", padding=0, frame_id="camera"):
     random = np.random.default_rng(seed)
-    coarse = random.integers(0, 256, (height // 10 + 1, width // 10 + 1, CHANNELS[encoding]),
-                             np.uint8)
+    coarse = random.integers(
+        0, 256, (height // 10 + 1, width // 10 + 1, CHANNELS[encoding]), np.uint8
+    )
     pixels = coarse.repeat(10, 0).repeat(10, 1)[:height, :width]
     return image_message(pixels, encoding, padding, frame_id)
 
@@ -100,13 +110,13 @@ def values(status):
     return {pair.key: pair.value for pair in status.values}
 
 
-@pytest.mark.parametrize('padding', [0, 5])
-@pytest.mark.parametrize('encoding', CHANNELS)
+@pytest.mark.parametrize("padding", [0, 5])
+@pytest.mark.parametrize("encoding", CHANNELS)
 def test_labels_are_the_segmenters_pixel_for_pixel(node, camera, segmenter, encoding, padding):
-    sent = frame(encoding=encoding, padding=padding, seed=len(encoding), frame_id='front_left')
+    sent = frame(encoding=encoding, padding=padding, seed=len(encoding), frame_id="front_left")
     labels = camera.label(sent)
-    assert labels.encoding == 'mono8' and labels.step == labels.width == 120
-    assert labels.header.frame_id == 'front_left'
+    assert labels.encoding == "mono8" and labels.step == labels.width == 120
+    assert labels.header.frame_id == "front_left"
     assert labels.header.stamp == sent.header.stamp
     expected = segmenter.segment(to_rgb(sent))
     assert len(np.unique(expected)) > 1
@@ -115,9 +125,9 @@ def test_labels_are_the_segmenters_pixel_for_pixel(node, camera, segmenter, enco
 
 def test_the_size_may_change_from_frame_to_frame(node, camera, segmenter):
     for height, width in ((90, 120), (33, 47), (1, 1), (200, 64), (90, 120)):
-        sent = frame(height, width, encoding='bgr8')
+        sent = frame(height, width, encoding="bgr8")
         assert np.array_equal(ids(camera.label(sent)), segmenter.segment(to_rgb(sent)))
-    node.wait_for_line(r'\[WARN\].*camera changed from \d+x\d+ \w+ to \d+x\d+ \w+')
+    node.wait_for_line(r"\[WARN\].*camera changed from \d+x\d+ \w+ to \d+x\d+ \w+")
 
 
 def broken(**changes):
@@ -127,21 +137,24 @@ def broken(**changes):
     return message
 
 
-@pytest.mark.parametrize('bad, reason', [
-    (broken(encoding='klingon'), r"unsupported encoding 'klingon' \(supported: rgb8"),
-    (broken(data=array.array('B', bytes(100))), 'truncated data: 100 bytes'),
-    (broken(step=100), 'step of 100 bytes is smaller than a row of 120 rgb8 pixels'),
-    (broken(height=0, width=0, step=0, data=array.array('B')), 'image of zero size: 0x0'),
-])
+@pytest.mark.parametrize(
+    "bad, reason",
+    [
+        (broken(encoding="klingon"), r"unsupported encoding 'klingon' \(supported: rgb8"),
+        (broken(data=array.array("B", bytes(100))), "truncated data: 100 bytes"),
+        (broken(step=100), "step of 100 bytes is smaller than a row of 120 rgb8 pixels"),
+        (broken(height=0, width=0, step=0, data=array.array("B")), "image of zero size: 0x0"),
+    ],
+)
 def test_a_bad_frame_is_told_counted_and_got_over(node, camera, segmenter, bad, reason):
     camera.label(frame())
-    before = int(values(camera.status(lambda _: True))['frames failed'])
+    before = int(values(camera.status(lambda _: True))["frames failed"])
     camera.publisher.publish(camera.graph.stamp(bad))
-    status = camera.status(lambda s: int(values(s)['frames failed']) > before)
-    assert int(values(status)['frames failed']) == before + 1
+    status = camera.status(lambda s: int(values(s)["frames failed"]) > before)
+    assert int(values(status)["frames failed"]) == before + 1
     assert status.level == ERROR and re.search(reason, status.message)
-    assert re.search(reason, values(status)['last failure'])
-    node.wait_for_line(r'\[ERROR\].*frame not labelled: ' + reason)
+    assert re.search(reason, values(status)["last failure"])
+    node.wait_for_line(r"\[ERROR\].*frame not labelled: " + reason)
 
     good = frame(seed=5)
     assert np.array_equal(ids(camera.label(good)), segmenter.segment(to_rgb(good)))
@@ -150,65 +163,73 @@ def test_a_bad_frame_is_told_counted_and_got_over(node, camera, segmenter, bad, 
 
 def test_the_log_of_bad_frames_is_throttled(node, camera):
     camera.label(frame())
-    before = int(values(camera.status(lambda _: True))['frames failed'])
+    before = int(values(camera.status(lambda _: True))["frames failed"])
     lines = len(node.errors())
     for _ in range(30):
         camera.publisher.publish(camera.graph.stamp(broken(step=99)))
         camera.label(frame())
     status = camera.status(lambda _: True)
-    assert int(values(status)['frames failed']) > before + 5
+    assert int(values(status)["frames failed"]) > before + 5
     assert len(node.errors()) - lines <= 2
-    assert not any('Traceback' in line for line in node.lines)
+    assert not any("Traceback" in line for line in node.lines)
 
 
-def test_color_and_overlay(node, camera, graph, segmenter):  # noqa: F811
-    color, blended = graph.inbox('/segmentation/color'), graph.inbox('/segmentation/overlay')
-    sent = frame(seed=8, encoding='bgra8', padding=2, frame_id='rear')
+def test_color_and_overlay(node, camera, graph, segmenter):
+    color, blended = graph.inbox("/segmentation/color"), graph.inbox("/segmentation/overlay")
+    sent = frame(seed=8, encoding="bgra8", padding=2, frame_id="rear")
     rgb, labels = to_rgb(sent), segmenter.segment(to_rgb(sent))
     colored = camera.label(sent, color)
-    assert colored.encoding == 'rgb8' and colored.header.frame_id == 'rear'
+    assert colored.encoding == "rgb8" and colored.header.frame_id == "rear"
     assert np.array_equal(to_rgb(colored), colorize(labels, segmenter.label_map))
     over = camera.label(sent, blended)
-    assert over.encoding == 'rgb8' and over.header == sent.header
+    assert over.encoding == "rgb8" and over.header == sent.header
     assert np.array_equal(to_rgb(over), overlay(rgb, labels, segmenter.label_map, 0.5))
 
     def set_opacity(value):
         value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value)
-        result, = graph.call(
-            SetParameters, '/segmentation/set_parameters', SetParameters.Request(
-                parameters=[Parameter(name='overlay_opacity', value=value)])).results
+        (result,) = graph.call(
+            SetParameters,
+            "/segmentation/set_parameters",
+            SetParameters.Request(parameters=[Parameter(name="overlay_opacity", value=value)]),
+        ).results
         return result.successful
 
     assert set_opacity(1.0)
-    assert np.array_equal(to_rgb(camera.label(sent, blended)),
-                          colorize(labels, segmenter.label_map))
+    assert np.array_equal(
+        to_rgb(camera.label(sent, blended)), colorize(labels, segmenter.label_map)
+    )
     assert not set_opacity(1.5)
     assert set_opacity(0.5)
     color.close()
     blended.close()
 
 
-def test_views_are_only_made_while_someone_looks(graph, tiny_tflite, monkeypatch):  # noqa: F811
+def test_views_are_only_made_while_someone_looks(graph, tiny_tflite, monkeypatch):
     made = []
-    for name in ('colorize', 'overlay'):
+    for name in ("colorize", "overlay"):
         real = getattr(segmentation_node, name)
-        monkeypatch.setattr(segmentation_node, name,
-                            lambda *a, _n=name, _r=real, **k: made.append(_n) or _r(*a, **k))
+        monkeypatch.setattr(
+            segmentation_node,
+            name,
+            lambda *a, _n=name, _r=real, **k: made.append(_n) or _r(*a, **k),
+        )
     node = segmentation_node.SegmentationNode(
-        context=graph.context, namespace='alone',
-        parameter_overrides=[OwnParameter('model', value=str(tiny_tflite))])
+        context=graph.context,
+        namespace="alone",
+        parameter_overrides=[OwnParameter("model", value=str(tiny_tflite))],
+    )
     try:
         node._label_frame(frame(), 0.0, 0.0)
         assert made == []
-        for topic, name in (('color', 'colorize'), ('overlay', 'overlay')):
-            inbox = graph.inbox(f'/alone/segmentation/{topic}')
-            publisher = getattr(node, f'_{topic}')
+        for topic, name in (("color", "colorize"), ("overlay", "overlay")):
+            inbox = graph.inbox(f"/alone/segmentation/{topic}")
+            publisher = getattr(node, f"_{topic}")
             wait_until(publisher.get_subscription_count)
             node._label_frame(frame(), 0.0, 0.0)
             assert made == [name]
             assert inbox.wait_for(lambda _: True) is not None
             inbox.close()
-            wait_until(lambda: not publisher.get_subscription_count())
+            wait_until(lambda p=publisher: not p.get_subscription_count())
             made.clear()
         node._label_frame(frame(), 0.0, 0.0)
         assert made == []
@@ -216,13 +237,12 @@ def test_views_are_only_made_while_someone_looks(graph, tiny_tflite, monkeypatch
         node.close()
 
 
-@pytest.mark.parametrize('reliability', list(map(ReliabilityPolicy, (1, 2))))
-def test_reliable_and_best_effort_cameras_and_readers_connect(
-        node, camera, graph, reliability):  # noqa: F811
+@pytest.mark.parametrize("reliability", list(map(ReliabilityPolicy, (1, 2))))
+def test_reliable_and_best_effort_cameras_and_readers_connect(node, camera, graph, reliability):
     other = Camera.__new__(Camera)
-    other.graph, other.publisher = graph, graph.publisher('image', reliability=reliability)
+    other.graph, other.publisher = graph, graph.publisher("image", reliability=reliability)
     for reader in (ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE):
-        inbox = graph.inbox('/segmentation/labels', reliability=reader)
+        inbox = graph.inbox("/segmentation/labels", reliability=reader)
         other.label(frame(), inbox)
         inbox.close()
     graph.node.destroy_publisher(other.publisher)
@@ -244,60 +264,71 @@ def test_the_newest_frame_wins(node, camera):
     def settled(status):
         now = values(status)
         received, labelled, dropped, failed = (
-            int(now[f'frames {what}']) for what in ('received', 'labelled', 'dropped', 'failed'))
-        return received > int(total['frames received']) and (
-            received == labelled + dropped + failed)
+            int(now[f"frames {what}"]) for what in ("received", "labelled", "dropped", "failed")
+        )
+        return received > int(total["frames received"]) and (
+            received == labelled + dropped + failed
+        )
+
     camera.status(settled)
 
 
 def test_diagnostics_tell_what_an_operator_asks_for(node, camera, tiny_tflite):
-    status = camera.status(lambda s: s.level == OK and 'total p50 (ms)' in values(s),
-                           keep_sending=frame())
-    assert status.name == 'segmentation: inference'
-    assert status.hardware_id == str(tiny_tflite).rpartition('/')[2]
-    assert re.search(r'frames/s labelled', status.message)
+    status = camera.status(
+        lambda s: s.level == OK and "total p50 (ms)" in values(s), keep_sending=frame()
+    )
+    assert status.name == "segmentation: inference"
+    assert status.hardware_id == str(tiny_tflite).rpartition("/")[2]
+    assert re.search(r"frames/s labelled", status.message)
     told = values(status)
-    for stage in ('wait', 'convert', 'preprocess', 'inference', 'postprocess', 'publish', 'total'):
-        assert 0 <= float(told[f'{stage} p50 (ms)']) <= float(told[f'{stage} p95 (ms)'])
-    assert float(told['input rate (Hz)']) > 0 and float(told['output rate (Hz)']) > 0
-    assert float(told['age of newest frame (s)']) < 1.0
-    assert float(told['overhead ratio']) >= 1.0
-    assert float(told['resident memory (MB)']) > 10
-    assert told['model'] == str(tiny_tflite) and told['threads'] == '1'
-    assert int(told['frames dropped']) >= 0 and told['last failure'] is not None
+    for stage in ("wait", "convert", "preprocess", "inference", "postprocess", "publish", "total"):
+        assert 0 <= float(told[f"{stage} p50 (ms)"]) <= float(told[f"{stage} p95 (ms)"])
+    assert float(told["input rate (Hz)"]) > 0 and float(told["output rate (Hz)"]) > 0
+    assert float(told["age of newest frame (s)"]) < 1.0
+    assert float(told["overhead ratio"]) >= 1.0
+    assert float(told["resident memory (MB)"]) > 10
+    assert told["model"] == str(tiny_tflite) and told["threads"] == "1"
+    assert int(told["frames dropped"]) >= 0 and told["last failure"] is not None
 
 
 def test_a_silent_camera_is_stale_until_it_is_back(node, camera):
     status = camera.status(lambda s: s.level == STALE)
-    assert re.match(r'no frame on /image for \d', status.message)
+    assert re.match(r"no frame on /image for \d", status.message)
     camera.status(lambda s: s.level == OK, keep_sending=frame())
 
 
-def test_parameters_describe_themselves_and_keep_their_ranges(node, graph):  # noqa: F811
+def test_parameters_describe_themselves_and_keep_their_ranges(node, graph):
     names = [parameter.name for parameter in segmentation_node.PARAMETERS]
-    described = graph.call(DescribeParameters, '/segmentation/describe_parameters',
-                           DescribeParameters.Request(names=names)).descriptors
+    described = graph.call(
+        DescribeParameters,
+        "/segmentation/describe_parameters",
+        DescribeParameters.Request(names=names),
+    ).descriptors
     for descriptor, parameter in zip(described, segmentation_node.PARAMETERS):
         assert descriptor.description == parameter.description
         assert descriptor.read_only is not parameter.live
         if parameter.minimum is not None:
-            limits, = [*descriptor.integer_range, *descriptor.floating_point_range]
+            (limits,) = [*descriptor.integer_range, *descriptor.floating_point_range]
             assert (limits.from_value, limits.to_value) == (parameter.minimum, parameter.maximum)
     threads = ParameterValue(type=ParameterType.PARAMETER_INTEGER, integer_value=2)
-    result, = graph.call(SetParameters, '/segmentation/set_parameters', SetParameters.Request(
-        parameters=[Parameter(name='num_threads', value=threads)])).results
+    (result,) = graph.call(
+        SetParameters,
+        "/segmentation/set_parameters",
+        SetParameters.Request(parameters=[Parameter(name="num_threads", value=threads)]),
+    ).results
     assert not result.successful
-    value, = graph.call(GetParameters, '/segmentation/get_parameters',
-                        GetParameters.Request(names=['num_threads'])).values
+    (value,) = graph.call(
+        GetParameters, "/segmentation/get_parameters", GetParameters.Request(names=["num_threads"])
+    ).values
     assert value.integer_value == 1
 
 
-@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_cleanly_while_frames_come(graph, tiny_tflite, how):  # noqa: F811
-    publisher = graph.publisher('/busy/image')
-    arguments = ['-r', '__ns:=/busy']
-    with RosProcess(MODULE, {'model': str(tiny_tflite)}, arguments) as process:
-        process.wait_for_line('labelling /busy/image')
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_cleanly_while_frames_come(graph, tiny_tflite, how):
+    publisher = graph.publisher("/busy/image")
+    arguments = ["-r", "__ns:=/busy"]
+    with RosProcess(MODULE, {"model": str(tiny_tflite)}, arguments) as process:
+        process.wait_for_line("labelling /busy/image")
         wait_until(lambda: publisher.get_subscription_count() > 0)
         stop = threading.Event()
 
@@ -307,7 +338,7 @@ def test_it_ends_cleanly_while_frames_come(graph, tiny_tflite, how):  # noqa: F8
 
         sender = threading.Thread(target=send)
         sender.start()
-        inbox = graph.inbox('/busy/segmentation/labels')
+        inbox = graph.inbox("/busy/segmentation/labels")
         assert inbox.wait_for_count(3)
         status = process.stop(how)
         stop.set()
@@ -325,25 +356,27 @@ def mismatched_model(model, path):
 
 
 def test_what_it_cannot_start_with_is_one_error_and_a_failure(tmp_path, tiny_tflite):
-    (tmp_path / 'empty.tflite').write_bytes(b'')
-    (tmp_path / 'text.tflite').write_text('This is no model. ' * 100)
+    (tmp_path / "empty.tflite").write_bytes(b"")
+    (tmp_path / "text.tflite").write_text("This is no model. " * 100)
     data = Path(tiny_tflite).read_bytes()
-    mismatched_model(tiny_tflite, tmp_path / 'mismatched.tflite')
-    (tmp_path / 'cut.tflite').write_bytes(data[:len(data) // 2])
+    mismatched_model(tiny_tflite, tmp_path / "mismatched.tflite")
+    (tmp_path / "cut.tflite").write_bytes(data[: len(data) // 2])
     cases = [
-        ({'model': str(tmp_path / 'none.tflite')}, 'none.tflite'),
-        ({'model': str(tmp_path)}, tmp_path.name),
-        ({'model': str(tmp_path / 'empty.tflite')}, 'empty.tflite'),
-        ({'model': str(tmp_path / 'text.tflite')}, 'text.tflite'),
-        ({'model': str(tmp_path / 'cut.tflite')}, 'cut.tflite'),
-        ({'model': str(tmp_path / 'mismatched.tflite')}, '11 classes.* 13'),
-        ({'model': str(tiny_tflite), 'num_threads': 17}, 'num_threads'),
-        ({'model': str(tiny_tflite), 'overlay_opacity': 1.5}, 'overlay_opacity'),
-        ({'model': str(tiny_tflite), 'stale_timeout': 2}, 'stale_timeout'),
-        ({'model': str(tiny_tflite), 'image_reliability': 'maybe'}, 'best_effort, reliable'),
+        ({"model": str(tmp_path / "none.tflite")}, "none.tflite"),
+        ({"model": str(tmp_path)}, tmp_path.name),
+        ({"model": str(tmp_path / "empty.tflite")}, "empty.tflite"),
+        ({"model": str(tmp_path / "text.tflite")}, "text.tflite"),
+        ({"model": str(tmp_path / "cut.tflite")}, "cut.tflite"),
+        ({"model": str(tmp_path / "mismatched.tflite")}, "11 classes.* 13"),
+        ({"model": str(tiny_tflite), "num_threads": 17}, "num_threads"),
+        ({"model": str(tiny_tflite), "overlay_opacity": 1.5}, "overlay_opacity"),
+        ({"model": str(tiny_tflite), "stale_timeout": 2}, "stale_timeout"),
+        ({"model": str(tiny_tflite), "image_reliability": "maybe"}, "best_effort, reliable"),
     ]
-    started = [(RosProcess(MODULE, parameters, ['-r', f'__ns:=/bad{i}']), pattern)
-               for i, (parameters, pattern) in enumerate(cases)]
+    started = [
+        (RosProcess(MODULE, parameters, ["-r", f"__ns:=/bad{i}"]), pattern)
+        for i, (parameters, pattern) in enumerate(cases)
+    ]
     for process, pattern in started:
         with process:
             process.assert_one_error(pattern)

@@ -1,0 +1,64 @@
+# Two commands do everything:  make demo   and   make test
+#
+#   make demo DRIVE=path/to/images_or_video_or_bag    one's own drive
+#   make demo DURATION=60 MODEL=my.tflite
+#   make test TESTS="test/test_segmenter.py -k size"  some of the tests
+#
+# Where a ROS 2 is sourced, its rclpy is used; elsewhere ROS 2 comes as Python wheels (x86-64).
+
+PYTHON ?= python3
+VENV ?= .venv
+DRIVE ?=
+MODEL ?=
+DURATION ?= 20
+OUTPUT ?= demo_out
+TESTS ?= test
+
+BIN := $(VENV)/bin
+SYSTEM_ROS := $(shell $(PYTHON) -c "import rclpy, sensor_msgs, diagnostic_msgs" 2>/dev/null && echo yes)
+ifeq ($(SYSTEM_ROS),yes)
+  VENV_OPTIONS := --system-site-packages
+  ROS_EXTRA :=
+else
+  VENV_OPTIONS :=
+  ROS_EXTRA := ros,
+endif
+# Versions are held by constraints.txt, so that the same tree installs the same tomorrow.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint setup setup-dev constraints clean
+
+demo: setup
+	$(BIN)/shuffleseg demo --drive "$(DRIVE)" --model "$(MODEL)" --seconds $(DURATION) --output "$(OUTPUT)"
+
+test: setup-dev lint
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: setup-dev
+	$(BIN)/ruff check
+
+setup: $(VENV)/.installed
+setup-dev: $(VENV)/.installed-dev
+
+$(VENV)/.installed: setup.py constraints.txt
+	@echo "Setting up $(VENV) (a minute or two; once)"
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))" || \
+	  { echo "$(PYTHON) is not Python 3.10 to 3.13; give another: make demo PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV_OPTIONS) $(VENV)
+	$(INSTALL) setuptools wheel
+	$(INSTALL) --no-build-isolation -e ".[$(ROS_EXTRA)demo]"
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "Adding what training and tests need (TensorFlow; some minutes; once)"
+	$(INSTALL) --no-build-isolation -e ".[$(ROS_EXTRA)demo,train,dev]"
+	@touch $@
+
+# After changing requirements in setup.py.
+constraints: setup-dev
+	$(INSTALL) uv
+	$(BIN)/uv pip compile --universal --python-version 3.10 setup.py --extra ros --extra demo \
+	  --extra train --extra dev --no-annotate --no-header --quiet --upgrade -o constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo_out

@@ -1,0 +1,108 @@
+"""Watches camera, labels, truth and diagnostics in the ROS graph and measures."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+
+from shuffleseg_core.label_map import LabelMap
+from shuffleseg_core.metrics import ConfusionMatrix
+
+from ..image_conversion import to_rgb
+
+_KEPT = 60  # frames that wait for their labels
+
+
+class Monitor(Node):
+    """Matches messages by stamp.
+
+    Args:
+        label_map: of the model.
+        on_pair: called with (rgb [H, W, 3], labels [H, W], truth [H, W] or None) of each frame.
+
+    Attributes:
+        frames_played, frames_labelled: images and label images that arrived.
+        latencies: seconds from an image's stamp to the arrival of its labels.
+        first_label: time.monotonic() of the first label image, None before it.
+        diagnostics: newest values by name.
+        overheads: the node's own overhead ratios, one a diagnostics message.
+    """
+
+    def __init__(self, label_map: LabelMap, on_pair):
+        super().__init__("demo_monitor")
+        self.frames_played = 0
+        self.frames_labelled = 0
+        self.latencies: list[float] = []
+        self.first_label = None
+        self.diagnostics: dict[str, str] = {}
+        self.overheads: list[float] = []
+        self._on_pair = on_pair
+        self._images: OrderedDict[int, Image] = OrderedDict()
+        self._truths: OrderedDict[int, Image] = OrderedDict()
+        self._matrix = None
+        if label_map.names == LabelMap.named("camvid").names:  # the ids that drives' truth uses
+            self._matrix = ConfusionMatrix(len(label_map), LabelMap.named("camvid").ignore_id)
+        qos = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
+        # Truth before image before labels: the order in which they can be matched.
+        self.create_subscription(Image, "drive_player/truth", self._receive_truth, qos)
+        self.create_subscription(Image, "image", self._receive_image, qos)
+        self.create_subscription(Image, "segmentation/labels", self._receive_labels, qos)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._receive_diagnostics, qos)
+
+    def miou(self) -> float | None:
+        """Mean IoU over the frames that have truth, 0–1; None where none has."""
+        if self._matrix is None or not self._matrix.counts.any():
+            return None
+        return self._matrix.miou()
+
+    def _receive_image(self, message):
+        self.frames_played += 1
+        _keep(self._images, message)
+
+    def _receive_truth(self, message):
+        _keep(self._truths, message)
+
+    def _receive_labels(self, message):
+        arrived = self.get_clock().now().nanoseconds
+        if self.first_label is None:
+            self.first_label = time.monotonic()
+        self.frames_labelled += 1
+        stamp = _nanoseconds(message)
+        self.latencies.append((arrived - stamp) / 1e9)
+        image = self._images.pop(stamp, None)
+        truth = self._truths.pop(stamp, None)
+        if image is None:
+            return
+        labels = _ids(message)
+        truth_ids = None if truth is None else _ids(truth)
+        if truth_ids is not None and self._matrix is not None and truth_ids.shape == labels.shape:
+            self._matrix.update(truth_ids, labels)
+        self._on_pair(to_rgb(image), labels, truth_ids)
+
+    def _receive_diagnostics(self, message):
+        for status in message.status:
+            if status.name.startswith("segmentation"):
+                self.diagnostics = {pair.key: pair.value for pair in status.values}
+                if "overhead ratio" in self.diagnostics:
+                    self.overheads.append(float(self.diagnostics["overhead ratio"]))
+
+
+def _nanoseconds(message) -> int:
+    return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+
+
+def _keep(messages: OrderedDict, message) -> None:
+    messages[_nanoseconds(message)] = message
+    while len(messages) > _KEPT:
+        messages.popitem(last=False)
+
+
+def _ids(message) -> np.ndarray:
+    """uint8 [H, W] of a mono8 image without row padding, as this package publishes them."""
+    return np.frombuffer(message.data, np.uint8).reshape(message.height, message.width)

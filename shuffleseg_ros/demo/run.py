@@ -1,0 +1,185 @@
+"""Runs the demo from start to summary."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+
+from shuffleseg_core.errors import UserError
+from shuffleseg_core.json_output import write_json
+from shuffleseg_core.model_description import read_description
+from shuffleseg_core.segmenter import Segmenter, default_model_path
+from shuffleseg_core.tflite_file import TFLiteFile
+
+from ..fastdds_profile import use_large_image_profile
+from .monitor import Monitor
+from .pictures import Gallery, latency_histogram
+from .processes import RosProcess, use_private_graph
+
+_START_TIMEOUT = 60.0  # seconds until the first label image; seconds are usual
+
+
+def run_demo(
+    drive: str, output: str, model: str, seconds: float, rate: float, threads: int
+) -> dict:
+    """Play a drive to the node for `seconds` and leave the results in `output`.
+
+    Args:
+        drive: folder of images, video or rosbag2; "" plays the synthetic drive. Played again
+            from its start as often as the time allows.
+        output: folder for contact_sheet.png, video.mp4, latency.png and summary.json.
+        model: .tflite file; "" takes the one that ships.
+        seconds: how long, from the first label image on.
+        rate: frames a second that the player publishes; 0 keeps the drive's own timing.
+        threads: of the inference.
+
+    Returns:
+        The summary, as written to summary.json.
+
+    Raises:
+        UserError: node or player cannot start (its reason is passed on), or nothing is labelled.
+    """
+    folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written: {error.strerror}") from error
+    use_private_graph()
+    use_large_image_profile()
+    model_path = Path(model) if model else default_model_path()
+    label_map = _label_map(model_path)
+
+    node = RosProcess("shuffleseg_ros.segmentation_node", {"model": model, "num_threads": threads})
+    player = RosProcess(
+        "shuffleseg_ros.drive_player", {"drive": drive, "rate": float(rate), "loop": True}
+    )
+    gallery = Gallery(folder / "video.mp4", label_map, rate or 15.0)
+    rclpy.init()
+    monitor = Monitor(label_map, gallery.add)
+    executor = SingleThreadedExecutor()
+    executor.add_node(monitor)
+    resident: list[float] = []
+    try:
+        _wait_for_first_label(executor, monitor, node, player)
+        first_label_s = monitor.first_label - node.started
+        print(f"first label {first_label_s:.1f} s after the node's start", flush=True)
+        _watch(executor, monitor, node, player, seconds, resident)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        if not monitor.frames_labelled:
+            raise KeyboardInterrupt from None
+        first_label_s = monitor.first_label - node.started
+    finally:
+        player.stop()
+        # Frames under way when the player stopped are still to be counted.
+        _spin(executor, 0.5)
+        node_status = node.stop()
+        monitor.destroy_node()
+        rclpy.try_shutdown()
+        gallery.close()
+    if node_status != 0:
+        raise UserError(f"the node ended with status {node_status}: {_reason(node)}")
+
+    latencies = 1e3 * np.array(monitor.latencies)
+    p50, p95 = np.percentile(latencies, (50, 95))
+    name = drive or "synthetic drive"
+    summary = {
+        "frames_played": monitor.frames_played,
+        "frames_labelled": monitor.frames_labelled,
+        "frames_dropped": int(monitor.diagnostics.get("frames dropped", 0)),
+        "frames_failed": int(monitor.diagnostics.get("frames failed", 0)),
+        "latency_ms": {"p50": float(p50), "p95": float(p95)},
+        # Of the node, from receiving an image to its labels published, over the bare
+        # Segmenter.segment of the same frames; median of the node's own reports.
+        "overhead_ratio": float(np.median(monitor.overheads)) if monitor.overheads else None,
+        "rss_mb": max(resident) if resident else None,
+        "first_label_s": first_label_s,
+        "miou": monitor.miou(),
+        "drive": name,
+        "rate_hz": rate or None,
+        "model": model_path.name,
+        "threads": threads,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+    }
+    write_json(str(folder / "summary.json"), summary)
+    latency_histogram(
+        folder / "latency.png", latencies, f"{name}: {monitor.frames_labelled} frames"
+    )
+    score = "" if summary["miou"] is None else f", mIoU {100 * summary['miou']:.1f} %"
+    gallery.contact_sheet(
+        folder / "contact_sheet.png",
+        f"{name}: {model_path.name}, latency p50 {p50:.0f} ms{score}",
+    )
+    _report(summary, folder)
+    return summary
+
+
+def _label_map(model_path: Path):
+    """Names and colours of a model, without keeping an interpreter in this process."""
+    description = read_description(TFLiteFile(model_path))
+    return description.label_map if description else Segmenter(model_path).label_map
+
+
+def _spin(executor, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0 and rclpy.ok():
+        executor.spin_once(timeout_sec=left)
+
+
+def _check(node: RosProcess, player: RosProcess) -> None:
+    for process, role in ((node, "node"), (player, "player")):
+        if not process.running():
+            raise UserError(f"the {role} ended: {_reason(process)}")
+
+
+def _reason(process: RosProcess) -> str:
+    return "; ".join(process.errors()) or "it gave no reason"
+
+
+def _wait_for_first_label(executor, monitor, node, player) -> None:
+    end = time.monotonic() + _START_TIMEOUT
+    while monitor.first_label is None:
+        _check(node, player)
+        if time.monotonic() > end:
+            raise UserError(
+                f"no label image within {_START_TIMEOUT:.0f} s; player: {_reason(player)}, "
+                f"node: {_reason(node)}"
+            )
+        _spin(executor, 0.2)
+
+
+def _watch(executor, monitor, node, player, seconds: float, resident: list[float]) -> None:
+    """Print a line a second."""
+    start = time.monotonic()
+    for second in range(1, round(seconds) + 1):
+        before = monitor.frames_labelled
+        _spin(executor, start + second - time.monotonic())
+        _check(node, player)
+        if (megabytes := node.resident_mb()) is not None:
+            resident.append(megabytes)
+        new = monitor.frames_labelled - before
+        line = f"{second:3d} s  {new:3d} fps"
+        if new:
+            p50, p95 = np.percentile(1e3 * np.array(monitor.latencies[-new:]), (50, 95))
+            line += f"  latency p50 {p50:6.1f} ms  p95 {p95:6.1f} ms"
+        dropped = monitor.diagnostics.get("frames dropped", "0")
+        print(f"{line}  dropped {dropped}", flush=True)
+
+
+def _report(summary: dict, folder: Path) -> None:
+    def number(value, form):
+        return "unknown" if value is None else format(value, form)
+
+    print(
+        f"{summary['frames_labelled']} of {summary['frames_played']} frames labelled; node "
+        f"overhead {number(summary['overhead_ratio'], '.3f')} x bare segment(), "
+        f"{number(summary['rss_mb'], '.0f')} MB resident"
+    )
+    if summary["miou"] is not None:
+        print(f"mIoU against the drive's ground truth: {100 * summary['miou']:.1f} %")
+    print(f"look at {folder}/contact_sheet.png, video.mp4, latency.png, summary.json")

@@ -1,0 +1,173 @@
+"""The ROS 2 node `drive_player`: plays a drive as if it were a camera.
+
+Publishes `image` (rgb8), `camera_info` and, for drives with ground truth, `~/truth` (mono8 class
+ids, made while someone subscribes), all with the same stamp. A drive is the synthetic one, a folder
+of images, a video or a rosbag2.
+"""
+
+import sys
+import time
+
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from shuffleseg_ros.camera_info import pinhole_fields
+from shuffleseg_ros.drive_source import open_drive, timed_frames
+from shuffleseg_ros.image_conversion import OutgoingImage
+from shuffleseg_ros.log_throttle import LogThrottle
+from shuffleseg_ros.node_main import run_node
+from shuffleseg_ros.node_parameters import NodeParameter, declare_parameters
+from shuffleseg_ros.read_ahead import ReadAhead
+
+NODE_NAME = "drive_player"
+
+PARAMETERS = (
+    NodeParameter(
+        "drive", "", "Folder of images, video file or rosbag2; empty: the synthetic drive."
+    ),
+    NodeParameter("topic", "", "Image topic of a rosbag2; empty: its only one."),
+    NodeParameter(
+        "rate",
+        0.0,
+        "Frames a second; 0: the drive's own timing, 15 where it has none.",
+        0.0,
+        1000.0,
+    ),
+    NodeParameter("loop", False, "Begin again at the end instead of exiting."),
+    NodeParameter("frame_id", "camera_optical_frame", "frame_id of every message."),
+    NodeParameter(
+        "horizontal_fov",
+        60.0,
+        "Horizontal field of view in degrees that camera_info claims.",
+        1.0,
+        179.0,
+    ),
+    NodeParameter(
+        "wait_for_subscriber", True, "Hold the first frame until someone subscribes to image."
+    ),
+    NodeParameter(
+        "start_delay",
+        0.5,
+        "Seconds before the first frame, for subscribers to finish connecting.",
+        0.0,
+        60.0,
+    ),
+    NodeParameter("seed", 0, "Which street the synthetic drive goes through.", 0, 2**31 - 1),
+    NodeParameter("width", 640, "Width of the synthetic drive in pixels.", 32, 4096),
+    NodeParameter("height", 360, "Height of the synthetic drive in pixels.", 32, 4096),
+    NodeParameter("num_frames", 300, "Length of the synthetic drive in frames.", 1, 10**6),
+)
+
+# Reliable connects to reliable subscribers and to best-effort ones; "keep last" never makes the
+# player wait for a slow one.
+QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
+LATE = 0.5  # seconds behind schedule after which the schedule is moved instead of hurrying
+
+
+class DrivePlayer(Node):
+    """See the module. Raises UserError for a drive that cannot be played."""
+
+    def __init__(self, **node_options):
+        super().__init__(NODE_NAME, **node_options)
+        try:
+            declare_parameters(self, PARAMETERS)
+            self._source = open_drive(
+                self._value("drive"),
+                **{
+                    name: self._value(name)
+                    for name in ("topic", "seed", "width", "height", "num_frames")
+                },
+            )
+        except BaseException:
+            self.destroy_node()
+            raise
+        self._image = self.create_publisher(Image, "image", QOS)
+        self._camera_info = self.create_publisher(CameraInfo, "camera_info", QOS)
+        self._truth = self.create_publisher(Image, "~/truth", QOS)
+        self._image_message = OutgoingImage("rgb8", Image)
+        self._truth_message = OutgoingImage("mono8", Image)
+        self._throttle = LogThrottle()
+        self._executor = SingleThreadedExecutor(context=self.context)
+        self._executor.add_node(self)
+        self._frames = ReadAhead(
+            timed_frames(self._source, self._value("rate"), self._value("loop"))
+        )
+
+    def play(self):
+        """Publish the frames at their times; returns when the drive is at its end."""
+        if self._value("wait_for_subscriber"):
+            self.get_logger().info(f"waiting for a subscriber to {self._image.topic_name}")
+            while not self._image.get_subscription_count():
+                self._spin_until(time.monotonic() + 0.05)
+        self._spin_until(time.monotonic() + self._value("start_delay"))
+        drive = self._value("drive") or "the synthetic drive"
+        self.get_logger().info(f"playing {drive} on {self._image.topic_name}")
+        start = time.monotonic()
+        played = unreadable = 0
+        for since_start, frame in self._frames:
+            start += self._lateness(start + since_start)
+            self._spin_until(start + since_start)
+            if frame.image is None:
+                unreadable += 1
+                self.get_logger().error(f"frame {frame.name} skipped: {frame.error}")
+                continue
+            self._publish(frame)
+            played += 1
+        # Whoever still waits for a part of the last frames gets it before the player goes.
+        self._image.wait_for_all_acked(Duration(seconds=2))
+        skipped = f", skipped {unreadable} unreadable" if unreadable else ""
+        self.get_logger().info(f"played {played} frames{skipped}")
+
+    def close(self):
+        self._frames.close()
+        self._executor.shutdown(timeout_sec=0)
+        self.destroy_node()
+
+    def _publish(self, frame):
+        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._value("frame_id"))
+        height, width = frame.image.shape[:2]
+        self._image_message.pixels(height, width)[...] = frame.image
+        self._image.publish(self._image_message.message(header))
+        self._camera_info.publish(
+            CameraInfo(
+                header=header, **pinhole_fields(width, height, self._value("horizontal_fov"))
+            )
+        )
+        if frame.truth is not None and self._truth.get_subscription_count():
+            self._truth_message.pixels(*frame.truth.shape)[...] = frame.truth
+            self._truth.publish(self._truth_message.message(header))
+
+    def _lateness(self, due):
+        """Seconds by which to move the schedule: those that the player is behind, if many."""
+        late = time.monotonic() - due
+        if late < LATE:
+            return 0.0
+        line = self._throttle.admit("late", f"{late:.1f} s behind: frames cannot be read in time")
+        if line:
+            self.get_logger().warning(line)
+        return late
+
+    def _spin_until(self, due):
+        """Serve the node (parameters, the end) until time.monotonic() is `due`."""
+        while True:
+            if not self.context.ok():
+                raise ExternalShutdownException()
+            remaining = due - time.monotonic()
+            if remaining <= 0:
+                return
+            self._executor.spin_once(timeout_sec=remaining)
+
+    def _value(self, name):
+        return self.get_parameter(name).value
+
+
+def main(args=None):
+    return run_node(NODE_NAME, DrivePlayer, DrivePlayer.play, args=args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
