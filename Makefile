@@ -32,7 +32,7 @@ demo: setup
 	$(BIN)/shuffleseg demo --drive "$(DRIVE)" --model "$(MODEL)" --seconds $(DURATION) --output "$(OUTPUT)"
 
 test: setup-dev lint
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/pytest $(TESTS)
 
 lint: setup-dev
 	$(BIN)/ruff check

@@ -73,10 +73,10 @@ class BagFrames:
         with self._open() as reader:
             connections = [c for c in reader.connections if c.topic == self.topic]
             start = None
-            messages = enumerate(_until_broken(reader.messages(connections)))
-            for index, (connection, nanoseconds, raw) in messages:
-                if raw is None:  # what follows in the file cannot be found
-                    yield Frame(f"{index:06d}", None, f"{self._path}: {connection}", None, None)
+            messages = _until_broken(reader.messages(connections))
+            for index, (connection, nanoseconds, raw) in enumerate(messages):
+                if connection is None:  # raw tells why there are no more
+                    yield Frame(f"{index:06d}", None, error=f"{self._path}: {raw}")
                     return
                 start = nanoseconds if start is None else start
                 image, error = None, None
@@ -250,11 +250,11 @@ def _to_rgb(message):
 
 
 def _until_broken(messages):
-    """The messages; at the first that the storage cannot find its way to, (reason, None, None)."""
+    """The messages; where the file cannot be read any further, (None, None, reason) as the last."""
     try:
         yield from messages
     except Exception as error:
-        yield f"the rest cannot be read: {_one_line(error)}", None, None
+        yield None, None, f"the rest cannot be read: {_one_line(error)}"
 
 
 def _storage_files(path):

@@ -36,9 +36,7 @@ def run_node(name, make_node, work=rclpy.spin, args=None):
     except Exception:
         if rclpy.ok():
             raise
-        return (
-            0  # some rclpy calls fail in their own ways when a signal shuts ROS down beneath them
-        )
+        return 0  # a signal shut ROS down beneath a call, which failed in its own way
     finally:
         # A launch file and the terminal both send SIGINT; the second must not cut the end short.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

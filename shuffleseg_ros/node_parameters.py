@@ -1,4 +1,4 @@
-"""Declares a node's parameters from a table, so that YAML files and docs can be checked against it."""
+"""Declares a node's parameters from a table, which YAML files and docs are checked against."""
 
 import dataclasses
 from typing import Any

@@ -13,9 +13,9 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy): pip install .[ros]")
 
 import cv2
 import numpy as np
-from ros_graph import RosProcess, graph
 from sensor_msgs.msg import CameraInfo
 
+from ros_graph import RosProcess, graph
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.frame_source import Frame
 from shuffleseg_core.synthetic_drive import SyntheticDrive

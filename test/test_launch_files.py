@@ -20,8 +20,8 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy): pip install .[ros]")
 
 import yaml
-from ros_graph import graph, wait_until
 
+from ros_graph import graph, wait_until
 from shuffleseg_ros import drive_player, segmentation_node
 
 REPOSITORY = Path(__file__).resolve().parents[1]

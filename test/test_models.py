@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from conftest import ROOT, requires_tensorflow
+from conftest import requires_tensorflow
 from shuffleseg_core.errors import UserError
 
 keras = pytest.importorskip("keras", exc_type=ImportError)
@@ -49,9 +49,7 @@ for head in ("basic", "dpc"):
             print(model_statistics(model))
 """
     counts = [
-        subprocess.run(
-            [sys.executable, "-c", program, way], cwd=ROOT, check=True, capture_output=True
-        ).stdout
+        subprocess.run([sys.executable, "-c", program, way], check=True, capture_output=True).stdout
         for way in ("with", "without")
     ]
     assert counts[0] == counts[1]

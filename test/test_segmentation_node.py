@@ -19,8 +19,8 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters
 from rclpy.parameter import Parameter as OwnParameter
 from rclpy.qos import ReliabilityPolicy
-from ros_graph import RosProcess, graph, image_message, wait_until
 
+from ros_graph import RosProcess, graph, image_message, wait_until
 from shuffleseg_core.colorize import colorize, overlay
 from shuffleseg_core.export.description_writer import with_description
 from shuffleseg_core.label_map import LabelMap
@@ -248,7 +248,23 @@ def test_reliable_and_best_effort_cameras_and_readers_connect(node, camera, grap
     graph.node.destroy_publisher(other.publisher)
 
 
-def test_the_newest_frame_wins(node, camera):
+def subscribed(graph, topic):
+    """Reliability of each subscription to a topic."""
+    return [
+        info.qos_profile.reliability for info in graph.node.get_subscriptions_info_by_topic(topic)
+    ]
+
+
+def test_delivery_is_as_reliable_as_all_publishers_offer(node, camera, graph):
+    wait_until(lambda: subscribed(graph, "/image") == [ReliabilityPolicy.RELIABLE])
+    other = graph.publisher("image", reliability=ReliabilityPolicy.BEST_EFFORT)
+    wait_until(lambda: subscribed(graph, "/image") == [ReliabilityPolicy.BEST_EFFORT])
+    graph.node.destroy_publisher(other)
+    wait_until(lambda: subscribed(graph, "/image") == [ReliabilityPolicy.RELIABLE])
+
+
+def test_the_newest_frame_wins(node, camera, graph):
+    wait_until(lambda: subscribed(graph, "/image") == [ReliabilityPolicy.RELIABLE])
     camera.label(frame())
     total = values(camera.status(lambda _: True))
     camera.labels.clear()

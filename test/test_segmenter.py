@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import ROOT
 from shuffleseg_core import LabelMap, Segmenter, UserError, colorize, overlay
 from shuffleseg_core.upsampling import LabelUpsampler, align_corners_matrix
 
@@ -77,7 +76,7 @@ Segmenter({str(tiny_tflite)!r}).segment(numpy.zeros((5, 6, 3), numpy.uint8))
 heavy = {{"tensorflow", "keras", "rclpy", "matplotlib", "shuffleseg_ros", "shuffleseg_training"}}
 print(sorted(heavy & set(sys.modules)))
 """
-    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True)
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True)
     assert result.stdout.strip() == b"[]", result.stderr
 
 

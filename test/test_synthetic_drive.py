@@ -1,4 +1,5 @@
 """The drive that ships: the same every time, a street to look at, and a truth to trust."""
+
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ SMALL = dict(width=240, height=160)
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope="module")
 def drive():
     return SyntheticDrive(**SMALL)
 
@@ -43,13 +44,17 @@ def test_frames_do_not_depend_on_the_length_of_the_drive(drive):
 
 
 def test_frames_are_the_same_in_another_process(drive):
-    code = ('import hashlib; from shuffleseg_core.synthetic_drive import SyntheticDrive\n'
-            'rgb, ids = SyntheticDrive(width=240, height=160).frame(33)\n'
-            'print(hashlib.sha256(rgb.tobytes() + ids.tobytes()).hexdigest())')
+    code = (
+        "import hashlib; from shuffleseg_core.synthetic_drive import SyntheticDrive\n"
+        "rgb, ids = SyntheticDrive(width=240, height=160).frame(33)\n"
+        "print(hashlib.sha256(rgb.tobytes() + ids.tobytes()).hexdigest())"
+    )
     import hashlib
+
     rgb, ids = drive.frame(33)
-    out = subprocess.run([sys.executable, '-c', code], cwd=REPOSITORY, check=True,
-                         capture_output=True, text=True).stdout.strip()
+    out = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, check=True, capture_output=True, text=True
+    ).stdout.strip()
     assert out == hashlib.sha256(rgb.tobytes() + ids.tobytes()).hexdigest()
 
 
@@ -64,11 +69,11 @@ def test_frames_belong_to_the_caller(drive):
 def test_other_seeds_are_other_streets(drive):
     truths = [SyntheticDrive(seed=seed, **SMALL).frame(30)[1] for seed in range(4)]
     for i, one in enumerate(truths):
-        for other in truths[i + 1:]:
+        for other in truths[i + 1 :]:
             assert (one != other).mean() > 0.05
 
 
-@pytest.mark.parametrize('seed', [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_every_class_is_seen_in_a_sensible_share(seed):
     drive = SyntheticDrive(seed=seed, **SMALL)
     counts = sum(np.bincount(drive.frame(i)[1].ravel(), minlength=256) for i in range(0, 300, 10))
@@ -81,7 +86,7 @@ def test_every_class_is_seen_in_a_sensible_share(seed):
         assert 0.0003 < share[class_id] < 0.30, class_id
 
 
-@pytest.mark.parametrize('size', [(321, 241), (1280, 720), (33, 47), (200, 500), (640, 360)])
+@pytest.mark.parametrize("size", [(321, 241), (1280, 720), (33, 47), (200, 500), (640, 360)])
 def test_any_size(size):
     drive = SyntheticDrive(3, *size)
     for i in (0, 150):
@@ -128,14 +133,23 @@ def test_sizes_show_the_same_street():
     assert (large[1::2, 1::2] == small).mean() > 0.8
 
 
-@pytest.mark.parametrize('index', [-1, 300, 10**9])
+@pytest.mark.parametrize("index", [-1, 300, 10**9])
 def test_no_frame_beyond_the_drive(drive, index):
     with pytest.raises(IndexError):
         drive.frame(index)
 
 
-@pytest.mark.parametrize('arguments', [dict(seed=-1), dict(width=0), dict(height=5000),
-                                       dict(num_frames=0), dict(rate=0.0), dict(rate=float('nan'))])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        dict(seed=-1),
+        dict(width=0),
+        dict(height=5000),
+        dict(num_frames=0),
+        dict(rate=0.0),
+        dict(rate=float("nan")),
+    ],
+)
 def test_arguments_out_of_range(arguments):
     with pytest.raises(ValueError):
         SyntheticDrive(**arguments)
@@ -144,8 +158,8 @@ def test_arguments_out_of_range(arguments):
 def test_it_is_a_frame_source():
     drive = SyntheticDrive(num_frames=3, rate=10.0, **SMALL)
     assert len(drive) == 3 and drive.truth is True
-    assert drive.label_map.names[ROAD] == 'road'
-    for _ in range(2):   # again and again
+    assert drive.label_map.names[ROAD] == "road"
+    for _ in range(2):  # again and again
         frames = list(drive)
         assert [f.time for f in frames] == pytest.approx([0.0, 0.1, 0.2])
         assert len({f.name for f in frames}) == 3

@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pytest
 
-from conftest import ROOT
 from shuffleseg_core import LabelMap, Segmenter
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.model_description import METADATA_NAME, ModelDescription, read_description
@@ -27,9 +26,7 @@ from shuffleseg_core.model_description import read_description
 from shuffleseg_core.tflite_file import TFLiteFile
 print(read_description(TFLiteFile({str(tiny_tflite)!r})).to_json())
 """
-    text = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True
-    ).stdout
+    text = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout
     description = ModelDescription.from_json(text)
     assert description.label_map == LabelMap.named("camvid")
     assert description.input_size == (64, 48)
@@ -98,9 +95,7 @@ def test_file_without_description_still_runs(tiny_models, tmp_path, street):
         assert segmenter.description is None
         assert segmenter.label_map.names[:2] == ("class_0", "class_1")
         assert len(segmenter.label_map) == 11
-        np.testing.assert_array_equal(
-            segmenter.segment(street), Segmenter(source).segment(street)
-        )
+        np.testing.assert_array_equal(segmenter.segment(street), Segmenter(source).segment(street))
 
 
 @pytest.mark.parametrize("name", ["logits", "labels"])
@@ -145,7 +140,6 @@ for path in sys.argv[1:]:
         (tmp_path / f"{cut}.tflite").write_bytes(whole[:cut])
     result = subprocess.run(
         [sys.executable, "-c", program, *sorted(tmp_path.glob("*.tflite"))],
-        cwd=ROOT,
         capture_output=True,
         text=True,
     )

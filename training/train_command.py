@@ -26,10 +26,18 @@ def add_arguments(parser):
 
 
 def run(args) -> int:
+    from shuffleseg_core.errors import UserError
+
     from .recipe import load_recipe
 
     recipe = load_recipe(args.recipe, tuple(args.set))
-    from .trainer import train
+    try:
+        from .trainer import train
+    except ImportError as error:
+        raise UserError(
+            f"training needs Keras, TensorFlow and matplotlib ({error}); "
+            "run `pip install 'shuffleseg_ros[train]'`"
+        ) from error
 
     folder = train(
         recipe, args.root, args.output, args.checkpoint_steps, args.val_epochs, args.workers

@@ -316,6 +316,7 @@ class _Keeper(keras.callbacks.Callback):
         steps = self.step - self.first_step
         loss = float(logs["loss"])  # Keras gives the mean since fit began
         if not math.isfinite(loss):
+            self.bar.close()
             raise UserError(
                 f"the loss is {loss} at step {self.step}; the last good checkpoint is "
                 f"{self.run.checkpoint}. Lower optimization.learning_rate and train anew"

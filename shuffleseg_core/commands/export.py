@@ -1,5 +1,6 @@
 """`shuffleseg export`: trained weights → .tflite."""
 
+import os
 from pathlib import Path
 
 from ..errors import UserError
@@ -8,7 +9,9 @@ HELP = "write a trained network as a .tflite that describes itself (needs Tensor
 
 
 def add_arguments(parser):
-    parser.add_argument("run", help="folder of a training, as `shuffleseg train` leaves it")
+    parser.add_argument(
+        "folder", metavar="RUN", help="folder of a training, as `shuffleseg train` leaves it"
+    )
     parser.add_argument("--output", required=True, metavar="FILE.tflite", help="file to write")
     parser.add_argument(
         "--form",
@@ -34,7 +37,11 @@ def run(args) -> int:
     size = parse_size(args.size) if args.size else None
     if not args.output.endswith(".tflite"):
         raise UserError(f"--output {args.output}: the name must end in .tflite")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
+        import keras  # noqa: F401
+        import tensorflow  # noqa: F401
+
         from ..export.tflite_export import export_tflite
         from ..models.trained_network import WEIGHTS, TrainedNetwork
     except ImportError as error:
@@ -43,11 +50,11 @@ def run(args) -> int:
             "run `pip install 'shuffleseg_ros[train]'`"
         ) from error
 
-    network = TrainedNetwork.load_record(Path(args.run))
+    network = TrainedNetwork.load_record(Path(args.folder))
     description = export_tflite(
         network,
         args.output,
-        weights_file=args.weights or Path(args.run) / WEIGHTS,
+        weights_file=args.weights or Path(args.folder) / WEIGHTS,
         output=args.form,
         input_dtype=args.input,
         input_size=size,

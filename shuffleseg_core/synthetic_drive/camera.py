@@ -1,8 +1,9 @@
 """The moving camera: where it is at a time, and how it projects."""
+
 import numpy as np
 
 NEAR = 0.25  # metres: nothing is projected from nearer than this
-SHIFT = 4    # fractional bits of the pixel coordinates handed to OpenCV
+SHIFT = 4  # fractional bits of the pixel coordinates handed to OpenCV
 
 
 class CameraRig:
@@ -29,8 +30,13 @@ class CameraRig:
         sway = 0.012 * np.sin(0.9 * time + p[3]) + 0.004 * np.sin(2.3 * time + p[4])
         bob = 0.0025 * np.sin(5.1 * time + p[5]) + 0.003 * np.sin(1.7 * time + p[6])
         x, _, z = self.road.place(s, self._lane + drift)
-        return View(self, s, (x, self.up, z), float(self.road.heading(s + 5.0)) + sway,
-                    self._horizon + bob * self.focal)
+        return View(
+            self,
+            s,
+            (x, self.up, z),
+            float(self.road.heading(s + 5.0)) + sway,
+            self._horizon + bob * self.focal,
+        )
 
 
 class View:

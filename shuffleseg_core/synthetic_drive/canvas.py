@@ -1,4 +1,5 @@
 """The canvas: colour and class id in one four-channel picture, so both share every mask."""
+
 import cv2
 import numpy as np
 
@@ -18,8 +19,9 @@ def pyramid(image, smallest=12):
     levels = [np.ascontiguousarray(image)]
     while min(levels[-1].shape[:2]) >= 2 * smallest:
         height, width = levels[-1].shape[:2]
-        levels.append(cv2.resize(levels[-1], (width // 2, height // 2),
-                                 interpolation=cv2.INTER_AREA))
+        levels.append(
+            cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        )
     return levels
 
 
@@ -53,9 +55,9 @@ class Canvas:
             return
         x0, y0, x1, y1 = box
         if x1 - x0 < 3:
-            return   # too thin to be seen
+            return  # too thin to be seen
         tall = max(quad[3, 1] - quad[0, 1], quad[2, 1] - quad[1, 1])
-        if x1 - x0 < 7:   # too thin for its texture to be seen
+        if x1 - x0 < 7:  # too thin for its texture to be seen
             colour = levels[-1].reshape(-1, 4).mean(0).astype(int).tolist()
             if class_id is not None:
                 colour = [255 * c // max(colour[3], 1) for c in colour[:3]] + [class_id]
@@ -64,8 +66,9 @@ class Canvas:
         texture = _level(levels, tall)
         height, width = texture.shape[:2]
         left, right = crop[0] * width - 0.5, crop[1] * width - 0.5
-        corners = np.float32([[left, -0.5], [right, -0.5], [right, height - 0.5],
-                              [left, height - 0.5]])
+        corners = np.float32(
+            [[left, -0.5], [right, -0.5], [right, height - 0.5], [left, height - 0.5]]
+        )
         target = np.float32(quad - (x0, y0))
         if abs(cv2.contourArea(target)) < 0.5:
             return
@@ -73,14 +76,14 @@ class Canvas:
         region = self.pixels[y0:y1, x0:x1]
         if class_id is None:
             # A mask of its own, as BORDER_TRANSPARENT mixes ids along the edges.
-            warped = cv2.warpPerspective(texture, matrix, (x1 - x0, y1 - y0),
-                                         borderMode=cv2.BORDER_REPLICATE)
+            warped = cv2.warpPerspective(
+                texture, matrix, (x1 - x0, y1 - y0), borderMode=cv2.BORDER_REPLICATE
+            )
             mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
             cv2.fillConvexPoly(mask, to_fixed(target), 255, cv2.LINE_8, SHIFT)
             cv2.copyTo(warped, mask, region)
         else:
-            self._blend(region, cv2.warpPerspective(texture, matrix, (x1 - x0, y1 - y0)),
-                        class_id)
+            self._blend(region, cv2.warpPerspective(texture, matrix, (x1 - x0, y1 - y0)), class_id)
 
     def sprite(self, levels, left, top, width, height, class_id):
         """Blend an upright see-through sprite into the rectangle given in pixels."""
@@ -91,8 +94,9 @@ class Canvas:
         x0, y0, x1, y1 = box
         texture = _level(levels, height)
         sx, sy = width / texture.shape[1], height / texture.shape[0]
-        matrix = np.float64([[sx, 0, left - x0 + 0.5 * sx - 0.5],
-                             [0, sy, top - y0 + 0.5 * sy - 0.5]])
+        matrix = np.float64(
+            [[sx, 0, left - x0 + 0.5 * sx - 0.5], [0, sy, top - y0 + 0.5 * sy - 0.5]]
+        )
         warped = cv2.warpAffine(texture, matrix, (x1 - x0, y1 - y0))
         self._blend(self.pixels[y0:y1, x0:x1], warped, class_id)
 

@@ -1,2 +1,3 @@
 """The CamVid class ids, by name."""
+
 SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(11)

@@ -1,4 +1,5 @@
 """SyntheticDrive: frames of a procedural street with exact ground truth."""
+
 import operator
 
 import cv2
@@ -38,13 +39,13 @@ class SyntheticDrive:
         self.width, self.height = operator.index(width), operator.index(height)
         self.rate = float(rate)
         if self.seed < 0:
-            raise ValueError(f'seed: {seed}; use 0 or more')
+            raise ValueError(f"seed: {seed}; use 0 or more")
         if self.num_frames < 1:
-            raise ValueError(f'num_frames: {num_frames}; use 1 or more')
+            raise ValueError(f"num_frames: {num_frames}; use 1 or more")
         if not (SMALLEST <= self.width <= LARGEST and SMALLEST <= self.height <= LARGEST):
-            raise ValueError(f'size: {width}x{height}; use {SMALLEST} to {LARGEST} pixels')
+            raise ValueError(f"size: {width}x{height}; use {SMALLEST} to {LARGEST} pixels")
         if not SLOWEST <= self.rate <= FASTEST:
-            raise ValueError(f'rate: {rate}; use {SLOWEST} to {FASTEST} frames a second')
+            raise ValueError(f"rate: {rate}; use {SLOWEST} to {FASTEST} frames a second")
 
         def rng(part):
             return np.random.default_rng([_STREETS, self.seed, part])
@@ -56,14 +57,16 @@ class SyntheticDrive:
         self._light = Light(rng(4), self.width, self.height)
         self._sky = Sky(rng(5), self._light)
         self._ground = Ground(rng(6), street, self._light)
-        self._world = World((_STREETS, self.seed), rng(9), self._road, street, self._light,
-                            self._rig)
+        self._world = World(
+            (_STREETS, self.seed), rng(9), self._road, street, self._light, self._rig
+        )
 
     @property
     def label_map(self):
         """The LabelMap of the truth: CamVid's."""
         from shuffleseg_core.label_map import LabelMap
-        return LabelMap.named('camvid')
+
+        return LabelMap.named("camvid")
 
     def __len__(self):
         return self.num_frames
@@ -71,10 +74,12 @@ class SyntheticDrive:
     def __iter__(self):
         """Frames of shuffleseg_core.frame_source, in order."""
         from shuffleseg_core.frame_source import Frame
+
         for index in range(self.num_frames):
             rgb, ids = self.frame(index)
-            yield Frame(name=f'{index:06d}', image=rgb, error=None, truth=ids,
-                        time=index / self.rate)
+            yield Frame(
+                name=f"{index:06d}", image=rgb, error=None, truth=ids, time=index / self.rate
+            )
 
     def frame(self, index):
         """Frame number index, 0..num_frames - 1; IndexError beyond.
@@ -84,7 +89,7 @@ class SyntheticDrive:
         """
         index = operator.index(index)
         if not 0 <= index < self.num_frames:
-            raise IndexError(f'frame {index} of a drive of {self.num_frames} frames')
+            raise IndexError(f"frame {index} of a drive of {self.num_frames} frames")
         time = index / self.rate
         view = self._rig.view(time)
         canvas = Canvas(self.width, self.height)

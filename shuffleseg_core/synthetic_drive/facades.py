@@ -1,4 +1,5 @@
 """Fronts of British buildings, as textures."""
+
 import cv2
 import numpy as np
 
@@ -6,15 +7,29 @@ from .canvas import pyramid, with_class
 from .classes import BUILDING
 from .noise import cloud_noise, smooth_noise, tint
 
-PIXELS = 28     # a metre
-STOREY = 3.0    # metres
+PIXELS = 28  # a metre
+STOREY = 3.0  # metres
 
 BRICKS = ((118, 84, 70), (138, 118, 92), (96, 72, 62), (152, 132, 100), (104, 92, 80))
-RENDERS = ((205, 200, 188), (190, 178, 150), (168, 168, 164), (120, 50, 46), (214, 210, 206),
-           (98, 104, 112))
+RENDERS = (
+    (205, 200, 188),
+    (190, 178, 150),
+    (168, 168, 164),
+    (120, 50, 46),
+    (214, 210, 206),
+    (98, 104, 112),
+)
 STONES = ((128, 120, 104), (106, 102, 94), (146, 138, 120))
-FASCIAS = ((30, 60, 46), (28, 40, 92), (120, 24, 26), (24, 24, 28), (190, 186, 178),
-           (60, 40, 30), (160, 120, 40), (70, 30, 70))
+FASCIAS = (
+    (30, 60, 46),
+    (28, 40, 92),
+    (120, 24, 26),
+    (24, 24, 28),
+    (190, 186, 178),
+    (60, 40, 30),
+    (160, 120, 40),
+    (70, 30, 70),
+)
 DOORS = ((30, 34, 38), (90, 26, 24), (24, 50, 40), (26, 36, 70), (170, 170, 168))
 
 
@@ -22,32 +37,35 @@ class Facade:
     """One front: .levels (texture pyramid, uint8 RGBI), .height in metres, .colour, .pitched."""
 
     def __init__(self, rng, style):
-        self.width = rng.uniform(5, 9) if style != 'modern' else rng.uniform(9, 14)
-        storeys = {'house': 2, 'shop': int(rng.integers(2, 5)), 'terrace': int(rng.integers(2, 4)),
-                   'modern': int(rng.integers(3, 6))}[style]
+        self.width = rng.uniform(5, 9) if style != "modern" else rng.uniform(9, 14)
+        storeys = {
+            "house": 2,
+            "shop": int(rng.integers(2, 5)),
+            "terrace": int(rng.integers(2, 4)),
+            "modern": int(rng.integers(3, 6)),
+        }[style]
         self.height = storeys * STOREY + rng.uniform(0.3, 1.2)
-        self.pitched = style != 'modern' and rng.random() < 0.8
+        self.pitched = style != "modern" and rng.random() < 0.8
         self._rng, self._style, self._storeys = rng, style, storeys
-        self._pitch = rng.uniform(1.8, 3.0)   # metres from window to window
+        self._pitch = rng.uniform(1.8, 3.0)  # metres from window to window
         picture = self._paint()
         self.colour = tuple(int(c) for c in np.median(picture.reshape(-1, 3), axis=0))
         self.levels = pyramid(with_class(picture, BUILDING))
 
     def shaded(self, gain):
         """The same front under another light: a texture pyramid."""
-        factors = np.array([gain, gain, gain * 0.5 + 0.5 * gain ** 0.9, 1.0])
-        return [np.minimum(np.rint(level * factors), 255).astype(np.uint8)
-                for level in self.levels]
+        factors = np.array([gain, gain, gain * 0.5 + 0.5 * gain**0.9, 1.0])
+        return [np.minimum(np.rint(level * factors), 255).astype(np.uint8) for level in self.levels]
 
     def _paint(self):
         rng, style = self._rng, self._style
         w, h = int(self.width * PIXELS), int(self.height * PIXELS)
-        material = rng.choice(['brick', 'render', 'stone'], p=(0.6, 0.27, 0.13))
-        base = {'brick': BRICKS, 'render': RENDERS, 'stone': STONES}[material]
+        material = rng.choice(["brick", "render", "stone"], p=(0.6, 0.27, 0.13))
+        base = {"brick": BRICKS, "render": RENDERS, "stone": STONES}[material]
         base = np.float32(base[rng.integers(len(base))]) * rng.uniform(0.9, 1.45)
         noise = 0.5 * smooth_noise(rng, h, w, 0.8) + 0.6 * cloud_noise(rng, h, w)
-        wall = tint(base, noise, {'brick': 0.20, 'render': 0.07, 'stone': 0.17}[material])
-        if material == 'brick':
+        wall = tint(base, noise, {"brick": 0.20, "render": 0.07, "stone": 0.17}[material])
+        if material == "brick":
             wall[::3] = np.minimum(wall[::3] * 1.18 + 8, 255).astype(np.uint8)
         picture = wall
         trim = rng.choice([70, 190, 235, 245])
@@ -58,15 +76,15 @@ class Facade:
             cv2.rectangle(picture, (0, top // 3), (w, top // 3 + 4), self._trim, -1)
         for storey in range(self._storeys):
             floor = h - storey * int(STOREY * PIXELS)
-            if storey == 0 and style == 'shop':
+            if storey == 0 and style == "shop":
                 self._shop_front(picture, floor)
-            elif storey == 0 and style in ('house', 'terrace'):
+            elif storey == 0 and style in ("house", "terrace"):
                 self._door_and_window(picture, floor)
-            elif style == 'modern':
+            elif style == "modern":
                 self._ribbon(picture, floor)
             else:
                 self._windows(picture, floor)
-        if rng.random() < 0.6:   # a drainpipe
+        if rng.random() < 0.6:  # a drainpipe
             x = int(rng.choice([6, w - 8]))
             cv2.rectangle(picture, (x, 0), (x + 3, h), (50, 50, 52), -1)
         # Street level is darker: less of the sky is seen from there.
@@ -81,17 +99,19 @@ class Facade:
         light = dark + (rng.uniform(60, 170) if rng.random() < 0.35 else rng.uniform(0, 25))
         rows = np.linspace(light, dark, y1 - y0)[:, None, None]
         picture[y0:y1, x0:x1] = rows * (0.94, 1.0, 1.06)
-        if rng.random() < 0.4:   # a curtain or a blind
+        if rng.random() < 0.4:  # a curtain or a blind
             side = int((x1 - x0) * rng.uniform(0.15, 0.4))
-            picture[y0:y1, x0:x0 + side] = picture[y0:y1, x0:x0 + side] // 2 + 70
+            picture[y0:y1, x0 : x0 + side] = picture[y0:y1, x0 : x0 + side] // 2 + 70
 
     def _window(self, picture, x0, y0, x1, y1):
         frame = self._trim
         cv2.rectangle(picture, (x0 - 3, y0 - 3), (x1 + 2, y1 + 2), frame, -1)
-        cv2.rectangle(picture, (x0 - 5, y1 + 2), (x1 + 4, y1 + 5),
-                      [min(c + 20, 255) for c in frame], -1)
-        cv2.rectangle(picture, (x0 - 4, y0 - 8), (x1 + 3, y0 - 4),
-                      [int(c * 0.85) for c in frame], -1)
+        cv2.rectangle(
+            picture, (x0 - 5, y1 + 2), (x1 + 4, y1 + 5), [min(c + 20, 255) for c in frame], -1
+        )
+        cv2.rectangle(
+            picture, (x0 - 4, y0 - 8), (x1 + 3, y0 - 4), [int(c * 0.85) for c in frame], -1
+        )
         middle = (y0 + y1) // 2
         self._glass(picture, x0, y0, x1, middle - 1)
         self._glass(picture, x0, middle + 1, x1, y1)
@@ -105,8 +125,9 @@ class Facade:
         half = int(step * 0.22)
         for i in range(count):
             x = int(start + (i + 0.5) * step)
-            self._window(picture, x - half, floor - int(2.4 * PIXELS), x + half,
-                         floor - int(0.9 * PIXELS))
+            self._window(
+                picture, x - half, floor - int(2.4 * PIXELS), x + half, floor - int(0.9 * PIXELS)
+            )
 
     def _door_and_window(self, picture, floor):
         rng, m = self._rng, PIXELS
@@ -133,10 +154,15 @@ class Facade:
         cv2.rectangle(picture, (2, y0), (w - 3, y1), fascia, -1)
         ink = (225, 215, 190) if sum(fascia) < 330 else (40, 30, 30)
         x, end = int(w * rng.uniform(0.1, 0.4)), int(w * rng.uniform(0.6, 0.9))
-        while x < end:   # lettering, read from afar as strokes
+        while x < end:  # lettering, read from afar as strokes
             tall = int(rng.integers(5, 9))
-            cv2.rectangle(picture, (x, (y0 + y1) // 2 - tall // 2),
-                          (x + int(rng.integers(1, 5)), (y0 + y1) // 2 + tall // 2), ink, -1)
+            cv2.rectangle(
+                picture,
+                (x, (y0 + y1) // 2 - tall // 2),
+                (x + int(rng.integers(1, 5)), (y0 + y1) // 2 + tall // 2),
+                ink,
+                -1,
+            )
             x += int(rng.integers(5, 9))
         panes = int(rng.integers(2, 4))
         step = w / panes
@@ -144,12 +170,16 @@ class Facade:
             a, b = int(i * step + 4), int((i + 1) * step - 4)
             low = floor - (2 if i == panes - 1 else int(0.5 * m))
             self._glass(picture, a, y1 + 3, b, low)
-            for _ in range(int(rng.integers(2, 7))):   # goods in the window
+            for _ in range(int(rng.integers(2, 7))):  # goods in the window
                 gx = int(rng.integers(a, max(b - 8, a + 1)))
                 gy = int(rng.integers(y1 + 10, floor - 20))
-                cv2.rectangle(picture, (gx, gy), (min(gx + int(rng.integers(3, 14)), b - 1),
-                                                  gy + int(rng.integers(3, 12))),
-                              rng.integers(30, 200, 3).tolist(), -1)
+                cv2.rectangle(
+                    picture,
+                    (gx, gy),
+                    (min(gx + int(rng.integers(3, 14)), b - 1), gy + int(rng.integers(3, 12))),
+                    rng.integers(30, 200, 3).tolist(),
+                    -1,
+                )
 
 
 def facade_set(rng, mix, count=13):

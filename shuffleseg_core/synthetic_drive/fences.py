@@ -1,4 +1,5 @@
 """Fences and low walls as textures, four metres long."""
+
 import numpy as np
 
 from .canvas import premultiplied, pyramid, with_class
@@ -18,7 +19,7 @@ def railings(rng):
     alpha[4:, ::step] = 1.0
     alpha[4:, 1::step] = 0.9
     for y in (5, 42):
-        alpha[y:y + 3] = 1.0
+        alpha[y : y + 3] = 1.0
     alpha[:, :5] = 1.0
     alpha[:3, 5:] = 0.0
     return pyramid(premultiplied(tint(base, smooth_noise(rng, _H, _W, 1.0), 0.15), alpha), 6)

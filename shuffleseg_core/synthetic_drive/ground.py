@@ -1,4 +1,5 @@
 """The ground: road, markings, kerbs and pavements as one tile that follows the road."""
+
 import cv2
 import numpy as np
 
@@ -7,12 +8,12 @@ from .canvas import with_class
 from .classes import PAVEMENT, ROAD, TREE
 from .noise import cloud_noise, smooth_noise, tint
 
-_REACH = 14.0    # metres of ground on both sides of the centre line
-_LENGTH = 60.0   # metres after which the tile repeats
-_ACROSS, _ALONG = 40, 20   # pixels a metre
+_REACH = 14.0  # metres of ground on both sides of the centre line
+_LENGTH = 60.0  # metres after which the tile repeats
+_ACROSS, _ALONG = 40, 20  # pixels a metre
 # Halvings of the tile, ever coarser with distance: (across, along).
 _LEVELS = ((1, 1), (2, 4), (4, 16), (4, 64))
-_FAR = 260.0     # metres
+_FAR = 260.0  # metres
 
 
 class Ground:
@@ -21,14 +22,17 @@ class Ground:
     def __init__(self, rng, street, light):
         self._street = street
         tile, ids = self._tile(rng)
-        if light.mood == 'dusk':
+        if light.mood == "dusk":
             tile = (tile * 0.9).astype(np.uint8)
         self._levels = []
         for across, along in _LEVELS:
-            small = cv2.resize(tile, (tile.shape[1] // across, tile.shape[0] // along),
-                               interpolation=cv2.INTER_AREA)
+            small = cv2.resize(
+                tile,
+                (tile.shape[1] // across, tile.shape[0] // along),
+                interpolation=cv2.INTER_AREA,
+            )
             level = with_class(small, ROAD)
-            level[..., 3] = ids[None, across // 2::across][:, :small.shape[1]]
+            level[..., 3] = ids[None, across // 2 :: across][:, : small.shape[1]]
             self._levels.append(level)
 
     def _tile(self, rng):
@@ -41,12 +45,11 @@ class Ground:
         coarse = cv2.resize(coarse, (wide, long), interpolation=cv2.INTER_LINEAR)
         wear = np.zeros(wide, np.float32)
         for lane in (-0.5, 0.5):
-            for wheel in (-0.75, 0.75):   # the tyres polish two tracks a lane
-                wear += np.exp(-((d - lane * street.lane - wheel) / 0.3) ** 2)
-            wear -= 0.6 * np.exp(-((d - lane * street.lane) / 0.25) ** 2)
+            for wheel in (-0.75, 0.75):  # the tyres polish two tracks a lane
+                wear += np.exp(-(((d - lane * street.lane - wheel) / 0.3) ** 2))
+            wear -= 0.6 * np.exp(-(((d - lane * street.lane) / 0.25) ** 2))
         grey = rng.uniform(84, 112)
-        road = tint((grey, grey * 1.015, grey * 1.03),
-                    0.8 * fine + 0.8 * coarse + 0.5 * wear, 0.06)
+        road = tint((grey, grey * 1.015, grey * 1.03), 0.8 * fine + 0.8 * coarse + 0.5 * wear, 0.06)
         ids = np.full(wide, ROAD, np.uint8)
         self._patches(rng, road, coarse)
         self._markings(rng, road, d, s, fine)
@@ -67,26 +70,27 @@ class Ground:
             verge = (out >= 0.14) & (out < street.verge)
             beyond = out > street.verge + street.pavement + 0.3
             road[:, out > 0] = slabs[:, out > 0]
-            road[:, stone] = np.clip(np.float32((122, 120, 116)) * kerb
-                                     * (1 + 0.06 * fine[:, stone, None]), 0, 255)
+            road[:, stone] = np.clip(
+                np.float32((122, 120, 116)) * kerb * (1 + 0.06 * fine[:, stone, None]), 0, 255
+            )
             ids[out > 0] = PAVEMENT
-            green = verge | (beyond if street.character != 'centre' else False)
+            green = verge | (beyond if street.character != "centre" else False)
             road[:, green] = grass[:, green]
             ids[green] = TREE
         return road, ids
 
     def _patches(self, rng, road, coarse):
         long, wide = road.shape[:2]
-        for _ in range(int(rng.integers(5, 14))):   # mended asphalt
+        for _ in range(int(rng.integers(5, 14))):  # mended asphalt
             x, y = int(rng.integers(wide)), int(rng.integers(long))
             w, h = int(rng.uniform(0.4, 2.2) * _ACROSS), int(rng.uniform(1, 9) * _ALONG)
             gain = rng.uniform(0.78, 1.10)
-            road[y:y + h, x:x + w] = np.minimum(road[y:y + h, x:x + w] * gain, 255)
-        for _ in range(int(rng.integers(3, 8))):    # manhole covers
+            road[y : y + h, x : x + w] = np.minimum(road[y : y + h, x : x + w] * gain, 255)
+        for _ in range(int(rng.integers(3, 8))):  # manhole covers
             x, y = int(wide / 2 + rng.uniform(-3, 3) * _ACROSS), int(rng.integers(40, long - 40))
             cv2.ellipse(road, (x, y), (13, 7), 0, 0, 360, (58, 58, 60), -1)
             cv2.ellipse(road, (x, y), (13, 7), 0, 0, 360, (84, 84, 84), 2)
-        for _ in range(int(rng.integers(0, 4))):    # tarred cracks
+        for _ in range(int(rng.integers(0, 4))):  # tarred cracks
             x, y = rng.uniform(0.3, 0.7) * wide, rng.uniform(0, long)
             points = np.cumsum(rng.normal((0, 12), (5, 6), (30, 2)), axis=0) + (x, y)
             cv2.polylines(road, [np.int32(points)], False, (70, 70, 72), 1)
@@ -98,8 +102,11 @@ class Ground:
 
         def line(centre, width, dash=None, colour=white, phase=0.0):
             columns = np.flatnonzero(np.abs(d - centre) < width / 2)
-            rows = np.arange(len(s)) if dash is None else np.flatnonzero(
-                ((s + phase) % sum(dash)) < dash[0])
+            rows = (
+                np.arange(len(s))
+                if dash is None
+                else np.flatnonzero(((s + phase) % sum(dash)) < dash[0])
+            )
             part = np.ix_(rows, columns)
             keep = np.clip(1.0 - worn * (0.6 + 0.5 * np.abs(fine[part])), 0, 1)[..., None]
             road[part] = road[part] * (1 - keep) + colour * keep
@@ -154,8 +161,9 @@ class Ground:
             np.clip(map_x, 0, wide - 1, out=map_x)
             map_y = linear(s_step, s_start, _ALONG / down)
             # Ids across a border mix into ids between: road, kerb (pavement), grass are 3, 4, 5.
-            canvas.pixels[first + a:first + b] = cv2.remap(
-                picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+            canvas.pixels[first + a : first + b] = cv2.remap(
+                picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
+            )
         return first
 
 
@@ -177,6 +185,6 @@ def paint_shadows(canvas, view, first, polygons):
         start = end
     mask = cv2.blur(mask, (3, 3))
     mask = cv2.resize(mask, (view.width, height), interpolation=cv2.INTER_LINEAR)
-    gains = cv2.cvtColor(mask, cv2.COLOR_GRAY2RGBA)   # alpha 255: ids stay
+    gains = cv2.cvtColor(mask, cv2.COLOR_GRAY2RGBA)  # alpha 255: ids stay
     ground = canvas.pixels[first:]
     canvas.pixels[first:] = cv2.multiply(ground, gains, scale=1 / 255.0)

@@ -3,6 +3,7 @@
 A mover's .at(time, low, high) is a thing (see things.py) for that moment, or None where it is
 not between the metres low and high of the road, or has gone.
 """
+
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from .people import paint_figure
 from .things import Solid
 
-_BLOT = np.float64([[-.3, 0, -.3], [-.3, 0, .3], [.3, 0, .3], [.3, 0, -.3]])
+_BLOT = np.float64([[-0.3, 0, -0.3], [-0.3, 0, 0.3], [0.3, 0, 0.3], [0.3, 0, -0.3]])
 
 
 class _Figure:
@@ -36,22 +37,34 @@ class Walker:
         s = self._s + gone
         if abs(gone) > most or not low < s < high:
             return None
-        return _Figure(self._road, self._figure, s, self._d, 0.0 if self._speed > 0 else math.pi,
-                       self._phase + stride * (abs(gone)))
+        return _Figure(
+            self._road,
+            self._figure,
+            s,
+            self._d,
+            0.0 if self._speed > 0 else math.pi,
+            self._phase + stride * (abs(gone)),
+        )
 
 
 class Crosser(Walker):
     """A pedestrian who crosses the road from left to right, within a distance of its middle."""
 
-    limit = 7.0   # metres
+    limit = 7.0  # metres
 
     def at(self, time, low, high):
         gone = self._speed * (time - self._meeting)
         d = self._d + gone
         if abs(d) > self.limit or not low < self._s < high:
             return None
-        return _Figure(self._road, self._figure, self._s, d, math.pi / 2,
-                       self._phase + 5.2 * (gone + self.limit))
+        return _Figure(
+            self._road,
+            self._figure,
+            self._s,
+            d,
+            math.pi / 2,
+            self._phase + 5.2 * (gone + self.limit),
+        )
 
 
 class Rider(Walker):
@@ -62,8 +75,12 @@ class Rider(Walker):
 
 
 def _car(road, model, length, s, d, backwards):
-    return Solid(s - length / 2 + 0.3, model, road.place_rigid(s, d, model.points, backwards),
-                 car_shadow(road, s, d, length))
+    return Solid(
+        s - length / 2 + 0.3,
+        model,
+        road.place_rigid(s, d, model.points, backwards),
+        car_shadow(road, s, d, length),
+    )
 
 
 class Vehicle:
@@ -96,4 +113,7 @@ class Leader:
 def car_shadow(road, s, d, length):
     """The dark ground under a car, as a shadow."""
     a = length / 2
-    return (road.place([s - a, s - a, s + a, s + a], [d - .95, d + .95, d + .95, d - .95]), 0.65)
+    return (
+        road.place([s - a, s - a, s + a, s + a], [d - 0.95, d + 0.95, d + 0.95, d - 0.95]),
+        0.65,
+    )

@@ -1,4 +1,5 @@
 """Tileable textures of noise."""
+
 import cv2
 import numpy as np
 
@@ -8,7 +9,7 @@ def smooth_noise(rng, height, width, sigma):
     noise = rng.standard_normal((height, width), dtype=np.float32)
     if sigma > 0:
         pad = min(int(3 * sigma) + 1, height, width)
-        noise = np.pad(noise, pad, mode='wrap')
+        noise = np.pad(noise, pad, mode="wrap")
         noise = cv2.GaussianBlur(noise, (0, 0), sigma)[pad:-pad, pad:-pad]
     return (noise - noise.mean()) / max(float(noise.std()), 1e-6)
 
@@ -23,5 +24,5 @@ def tint(base, noise, contrast):
     """A uint8 RGB picture [H, W, 3]: a base colour whose brightness follows a noise."""
     gain = 1.0 + contrast * noise[..., None]
     base = np.asarray(base, np.float32)
-    base = 0.55 * base + 0.45 * base.mean()   # what a camera records is paler than paint
+    base = 0.55 * base + 0.45 * base.mean()  # what a camera records is paler than paint
     return np.clip(base * gain, 0, 255).astype(np.uint8)

@@ -1,4 +1,5 @@
 """Pedestrians and bicyclists: flat jointed figures that turn towards the camera."""
+
 import math
 
 import numpy as np
@@ -9,8 +10,19 @@ from .classes import BICYCLIST, PEDESTRIAN
 _TURN = np.linspace(0, 2 * np.pi, 12, endpoint=False)
 _DISC = np.stack([np.sin(_TURN), np.cos(_TURN)], axis=1)
 
-CLOTHES = ((22, 24, 30), (30, 34, 48), (16, 16, 18), (54, 50, 46), (76, 24, 26), (90, 88, 84),
-           (34, 46, 40), (130, 126, 118), (28, 50, 90), (60, 36, 54), (24, 26, 24))
+CLOTHES = (
+    (22, 24, 30),
+    (30, 34, 48),
+    (16, 16, 18),
+    (54, 50, 46),
+    (76, 24, 26),
+    (90, 88, 84),
+    (34, 46, 40),
+    (130, 126, 118),
+    (28, 50, 90),
+    (60, 36, 54),
+    (24, 26, 24),
+)
 SKINS = ((150, 112, 94), (128, 96, 80), (84, 60, 48), (164, 128, 108))
 
 
@@ -48,23 +60,42 @@ class Pedestrian:
             foot = (sign * (stance + swing), 0.04 + (lift if sign * np.cos(phase) > 0 else 0))
             gain = 0.8 if sign < 0 else 1.0
             leg = tuple(int(c * gain) for c in self.legs)
-            yield _limb(sign * stance * .9, hip, *knee, .2, .15), leg
-            yield _limb(*knee, *foot, .15, .11), leg
-            yield _limb(foot[0] - .05, foot[1] - .01, foot[0] + .09, foot[1] - .01, .08, .07), \
-                (18, 17, 17)
+            yield _limb(sign * stance * 0.9, hip, *knee, 0.2, 0.15), leg
+            yield _limb(*knee, *foot, 0.15, 0.11), leg
+            yield (
+                _limb(foot[0] - 0.05, foot[1] - 0.01, foot[0] + 0.09, foot[1] - 0.01, 0.08, 0.07),
+                (18, 17, 17),
+            )
         low = 0.55 if self.long_coat else 0.78
-        yield np.array([(-wide * .85, low), (wide * .85, low), (wide * .8, 1.1), (wide, 1.38),
-                        (.08, neck), (-.08, neck), (-wide, 1.38), (-wide * .8, 1.1)]), self.coat
+        yield (
+            np.array(
+                [
+                    (-wide * 0.85, low),
+                    (wide * 0.85, low),
+                    (wide * 0.8, 1.1),
+                    (wide, 1.38),
+                    (0.08, neck),
+                    (-0.08, neck),
+                    (-wide, 1.38),
+                    (-wide * 0.8, 1.1),
+                ]
+            ),
+            self.coat,
+        )
         dark = tuple(int(c * 0.72) for c in self.coat)
         for sign in (-1, 1):
-            hand = (sign * (wide + .04) - 1.2 * sign * swing * side, .82)
-            yield _limb(sign * (wide - .03), 1.38, *hand, .12, .08), dark
+            hand = (sign * (wide + 0.04) - 1.2 * sign * swing * side, 0.82)
+            yield _limb(sign * (wide - 0.03), 1.38, *hand, 0.12, 0.08), dark
             yield 0.045 * _DISC + hand, self.skin
         if self.bag:
-            yield np.array([(wide - .02, .75), (wide + .16, .75), (wide + .14, 1.02),
-                            (wide, 1.02)]), (60, 40, 34)
-        yield _DISC * (.095, .125) + (0, 1.58), self.skin
-        yield _DISC * (.105, .09) + (0, 1.64), self.hair
+            yield (
+                np.array(
+                    [(wide - 0.02, 0.75), (wide + 0.16, 0.75), (wide + 0.14, 1.02), (wide, 1.02)]
+                ),
+                (60, 40, 34),
+            )
+        yield _DISC * (0.095, 0.125) + (0, 1.58), self.skin
+        yield _DISC * (0.105, 0.09) + (0, 1.64), self.hair
 
 
 class Bicyclist:
@@ -81,38 +112,63 @@ class Bicyclist:
         self.hat = ((200, 200, 196), (30, 30, 32), (140, 30, 30), (60, 44, 34))[rng.integers(4)]
 
     def parts(self, phase, side):
-        k = max(side, 0.12)   # how much of the bicycle's length is seen
+        k = max(side, 0.12)  # how much of the bicycle's length is seen
         tyre = (20, 20, 21)
-        for x in (.52 * k, -.52 * k):
-            yield _DISC * (.32 * k + .025, .34) + (x, .34), tyre
-            if k > .3:
-                yield _DISC * (.27 * k, .28) + (x, .34), (64, 66, 68)
+        for x in (0.52 * k, -0.52 * k):
+            yield _DISC * (0.32 * k + 0.025, 0.34) + (x, 0.34), tyre
+            if k > 0.3:
+                yield _DISC * (0.27 * k, 0.28) + (x, 0.34), (64, 66, 68)
         frame = (110, 112, 116)
-        for a in ((-.5 * k, .34, -.15 * k, .9), (-.15 * k, .85, .42 * k, .95),
-                  (0, .3, .42 * k, .9), (.42 * k, .95, .52 * k, .34)):
-            yield _limb(*a, .05, .05), frame
-        yield _limb(-.26, 1.02, .26, 1.02, .05, .05), (40, 40, 42)
+        for a in (
+            (-0.5 * k, 0.34, -0.15 * k, 0.9),
+            (-0.15 * k, 0.85, 0.42 * k, 0.95),
+            (0, 0.3, 0.42 * k, 0.9),
+            (0.42 * k, 0.95, 0.52 * k, 0.34),
+        ):
+            yield _limb(*a, 0.05, 0.05), frame
+        yield _limb(-0.26, 1.02, 0.26, 1.02, 0.05, 0.05), (40, 40, 42)
         for sign in (-1, 1):
             turn = phase + (np.pi if sign > 0 else 0)
-            foot = (sign * .10 * (1 - k) + .17 * k * np.cos(turn), .32 + .17 * np.sin(turn))
-            knee = (sign * .13 * (1 - k) + .16 * k, .5 * (foot[1] + .95) + .05)
-            yield _limb(-.12 * k + sign * .08 * (1 - k), .98, *knee, .19, .15), self.legs
-            yield _limb(*knee, *foot, .14, .10), self.legs
-            yield _DISC * (.07, .05) + foot, (20, 19, 19)
-        wide = .24 - .06 * k
-        lean = .28 * k
-        yield np.array([(-wide * .8 - .1 * k, .88), (wide * .8 - .1 * k, .88),
-                        (wide + .5 * lean, 1.25), (wide * .9 + lean, 1.45), (.07 + lean, 1.53),
-                        (-.07 + lean, 1.53), (-wide * .9 + lean, 1.45), (-wide, 1.2)]), self.coat
-        dark = tuple(int(c * .75) for c in self.coat)
+            foot = (sign * 0.10 * (1 - k) + 0.17 * k * np.cos(turn), 0.32 + 0.17 * np.sin(turn))
+            knee = (sign * 0.13 * (1 - k) + 0.16 * k, 0.5 * (foot[1] + 0.95) + 0.05)
+            yield _limb(-0.12 * k + sign * 0.08 * (1 - k), 0.98, *knee, 0.19, 0.15), self.legs
+            yield _limb(*knee, *foot, 0.14, 0.10), self.legs
+            yield _DISC * (0.07, 0.05) + foot, (20, 19, 19)
+        wide = 0.24 - 0.06 * k
+        lean = 0.28 * k
+        yield (
+            np.array(
+                [
+                    (-wide * 0.8 - 0.1 * k, 0.88),
+                    (wide * 0.8 - 0.1 * k, 0.88),
+                    (wide + 0.5 * lean, 1.25),
+                    (wide * 0.9 + lean, 1.45),
+                    (0.07 + lean, 1.53),
+                    (-0.07 + lean, 1.53),
+                    (-wide * 0.9 + lean, 1.45),
+                    (-wide, 1.2),
+                ]
+            ),
+            self.coat,
+        )
+        dark = tuple(int(c * 0.75) for c in self.coat)
         for sign in (-1, 1):
-            yield _limb(sign * wide * .9 + lean, 1.42, sign * .25 * (1 - .5 * k) + .42 * k, 1.05,
-                        .11, .08), dark
-        yield _DISC * (.095, .12) + (lean + .04 * k, 1.62), self.skin
-        yield _DISC * (.115, .085) + (lean + .03 * k, 1.69), self.hat
+            yield (
+                _limb(
+                    sign * wide * 0.9 + lean,
+                    1.42,
+                    sign * 0.25 * (1 - 0.5 * k) + 0.42 * k,
+                    1.05,
+                    0.11,
+                    0.08,
+                ),
+                dark,
+            )
+        yield _DISC * (0.095, 0.12) + (lean + 0.04 * k, 1.62), self.skin
+        yield _DISC * (0.115, 0.085) + (lean + 0.03 * k, 1.69), self.hat
 
 
-_PHASES, _SIDES = 10, 4   # steps of gait and of turn that figures are kept in
+_PHASES, _SIDES = 10, 4  # steps of gait and of turn that figures are kept in
 
 
 def _frozen(figure, phase, side):
@@ -122,8 +178,10 @@ def _frozen(figure, phase, side):
         parts = list(figure.parts(phase * 2 * np.pi / _PHASES, side / _SIDES))
         ends = np.cumsum([len(polygon) for polygon, _ in parts]).tolist()
         colours = [tuple(int(c) for c in colour) + (figure.class_id,) for _, colour in parts]
-        figure.kept[key] = (np.concatenate([np.asarray(p) for p, _ in parts]),
-                            list(zip([0] + ends, ends, colours)))
+        figure.kept[key] = (
+            np.concatenate([np.asarray(p) for p, _ in parts]),
+            list(zip([0] + ends, ends, colours)),
+        )
     return figure.kept[key]
 
 
@@ -138,7 +196,7 @@ def paint_figure(canvas, view, figure, camera, pixels, heading, phase):
     turn = math.sin(heading - math.atan2(right, depth) - view.yaw)
     step = int(phase / (2 * math.pi) * _PHASES) % _PHASES
     side = round(abs(turn) * _SIDES)
-    if scale < 14:   # from afar, two steps of gait and one turn are enough
+    if scale < 14:  # from afar, two steps of gait and one turn are enough
         step, side = step // 5 * 5, 1
     points, parts = _frozen(figure, step, side)
     unit = scale * figure.tall / 1.72 * (1 << SHIFT)

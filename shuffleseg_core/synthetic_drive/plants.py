@@ -1,4 +1,5 @@
 """Trees and hedges as sprites and textures."""
+
 import cv2
 import numpy as np
 
@@ -41,16 +42,30 @@ def leafy_tree(rng):
     narrow = rng.uniform(0.5, 1.0)
     for _ in range(40):
         angle, radius = rng.uniform(0, 2 * np.pi), np.sqrt(rng.random()) * 0.33 * SIZE
-        centre = (int(SIZE / 2 + radius * narrow * np.cos(angle)),
-                  int(SIZE * 0.40 + radius * np.sin(angle)))
+        centre = (
+            int(SIZE / 2 + radius * narrow * np.cos(angle)),
+            int(SIZE * 0.40 + radius * np.sin(angle)),
+        )
         cv2.circle(mask, centre, int(SIZE * rng.uniform(0.05, 0.11)), 1.0, -1)
     mask = cv2.GaussianBlur(mask, (0, 0), 5)
-    solid = mask > 0.15   # no leaves adrift in the sky
+    solid = mask > 0.15  # no leaves adrift in the sky
     mask += 0.20 * smooth_noise(rng, SIZE, SIZE, 2.0)
     alpha = np.clip((mask - 0.42) * 8, 0, 1) * solid
     trunk = np.zeros_like(alpha)
-    cv2.fillPoly(trunk, [np.int32([[SIZE * 0.46, SIZE], [SIZE * 0.48, SIZE * 0.5],
-                                   [SIZE * 0.52, SIZE * 0.5], [SIZE * 0.54, SIZE]])], 1.0)
+    cv2.fillPoly(
+        trunk,
+        [
+            np.int32(
+                [
+                    [SIZE * 0.46, SIZE],
+                    [SIZE * 0.48, SIZE * 0.5],
+                    [SIZE * 0.52, SIZE * 0.5],
+                    [SIZE * 0.54, SIZE],
+                ]
+            )
+        ],
+        1.0,
+    )
     greens = ((66, 74, 40), (52, 62, 42), (84, 84, 46), (74, 64, 48))
     noise = 0.7 * smooth_noise(rng, SIZE, SIZE, 1.2) + 0.5 * smooth_noise(rng, SIZE, SIZE, 6)
     noise += np.linspace(0.8, -0.9, SIZE, dtype=np.float32)[:, None]

@@ -3,6 +3,7 @@
 Road coordinates are (s, d): metres along the centre line, and metres to the right of it.
 World coordinates are (x, y, z): right, up and forward of the start of the road.
 """
+
 import math
 
 import numpy as np
@@ -17,8 +18,9 @@ class Road:
         self._wavelength = rng.uniform((140, 220, 350), (220, 350, 700))
         self._amplitude = rng.uniform(0.2, 1.0, 3) * (0.05, 0.10, 0.25)
         self._phase = rng.uniform(0, 2 * np.pi, 3)
-        self._sines = list(zip(self._amplitude.tolist(), self._wavelength.tolist(),
-                               self._phase.tolist()))
+        self._sines = list(
+            zip(self._amplitude.tolist(), self._wavelength.tolist(), self._phase.tolist())
+        )
         self._grid = np.zeros((0, 2))
 
     def heading(self, s):
@@ -46,8 +48,9 @@ class Road:
         """World points float64 [..., 3] of road coordinates (broadcast together)."""
         s, d, y = np.broadcast_arrays(np.float64(s), np.float64(d), np.float64(y))
         heading, centre = self.heading(s), self.centre(s)
-        return np.stack([centre[..., 0] + d * np.cos(heading), y,
-                         centre[..., 1] - d * np.sin(heading)], axis=-1)
+        return np.stack(
+            [centre[..., 0] + d * np.cos(heading), y, centre[..., 1] - d * np.sin(heading)], axis=-1
+        )
 
     def pose(self, s, d):
         """(x, z, heading) at one point of the road, as floats."""
@@ -58,8 +61,11 @@ class Road:
             self._extend(2 * (low + 2))
         part = place - low
         (x0, z0), (x1, z1) = self._grid[low], self._grid[low + 1]
-        return (float(x0 + part * (x1 - x0)) + d * math.cos(heading),
-                float(z0 + part * (z1 - z0)) - d * math.sin(heading), heading)
+        return (
+            float(x0 + part * (x1 - x0)) + d * math.cos(heading),
+            float(z0 + part * (z1 - z0)) - d * math.sin(heading),
+            heading,
+        )
 
     def place_rigid(self, s, d, points, backwards=False):
         """World points of a rigid model [N, 3] (right, up, forward) standing at (s, d)."""

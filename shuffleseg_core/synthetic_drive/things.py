@@ -6,13 +6,14 @@ given its points in camera coordinates, in pixels and in fixed-point pixels. .re
 metres away it is still painted. .shadow is the shadow it casts on the ground, a pair
 (world polygon [N, 3], darkness 0..1), or None.
 """
+
 import numpy as np
 
 from . import models
 from .camera import NEAR
 from .classes import BUILDING, TREE
 
-_CLIP = 0.7   # metres: walls are cut off nearer than this
+_CLIP = 0.7  # metres: walls are cut off nearer than this
 
 
 class Wall:
@@ -31,7 +32,7 @@ class Wall:
         if max(z0, z1) < _CLIP + 0.3:
             return
         crop = (0.0, 1.0)
-        if min(z0, z1) < _CLIP:    # cut away what is beside or behind the camera
+        if min(z0, z1) < _CLIP:  # cut away what is beside or behind the camera
             cut = (_CLIP - z0) / (z1 - z0)
             camera = camera.copy()
             middle = camera[[0, 3]] + cut * (camera[[1, 2]] - camera[[0, 3]])
@@ -79,8 +80,14 @@ class Plant:
             return
         x, y = pixels[0].tolist()
         scale = view.focal / float(camera[0, 2])
-        canvas.sprite(self._levels, x - 0.5 * self._wide * scale, y - self._tall * scale,
-                      self._wide * scale, self._tall * scale, TREE)
+        canvas.sprite(
+            self._levels,
+            x - 0.5 * self._wide * scale,
+            y - self._tall * scale,
+            self._wide * scale,
+            self._tall * scale,
+            TREE,
+        )
 
 
 class Solid:
@@ -105,19 +112,31 @@ def building(road, s0, s1, side, line, facade, levels, end_levels, key, end_show
         ridge = side * (line + 4.0)
         roof = np.float64((78, 70, 66)) if facade.colour[0] % 2 else np.float64((64, 66, 70))
         colour = tuple(int(c) for c in roof) + (BUILDING,)
-        slope = place([s0, s1, s1, s0], [front, front, ridge, ridge],
-                      [height, height, height + 2.4, height + 2.4])
+        slope = place(
+            [s0, s1, s1, s0],
+            [front, front, ridge, ridge],
+            [height, height, height + 2.4, height + 2.4],
+        )
         gable = place([s0, s0, s0], [front, ridge, deep], [height, height + 2.4, height])
         dark = tuple(int(c * 0.7) for c in facade.colour) + (BUILDING,)
         polygons = [(slope, colour), (gable, dark)]
-        if int(s0 * 10) % 2:   # a chimney on half of the roofs
+        if int(s0 * 10) % 2:  # a chimney on half of the roofs
             s, top = s1 - 0.6, height + 3.2
             brick = tuple(int(c * 0.75) for c in facade.colour) + (BUILDING,)
-            polygons.append((place([s, s, s, s], [ridge - .6, ridge - .6, ridge + .6, ridge + .6],
-                                   [height + 1.5, top, top, height + 1.5]), brick))
-            for d in (ridge - .4, ridge + .1):
-                pot = place([s, s, s, s], [d, d, d + .25, d + .25],
-                            [top, top + .35, top + .35, top])
+            polygons.append(
+                (
+                    place(
+                        [s, s, s, s],
+                        [ridge - 0.6, ridge - 0.6, ridge + 0.6, ridge + 0.6],
+                        [height + 1.5, top, top, height + 1.5],
+                    ),
+                    brick,
+                )
+            )
+            for d in (ridge - 0.4, ridge + 0.1):
+                pot = place(
+                    [s, s, s, s], [d, d, d + 0.25, d + 0.25], [top, top + 0.35, top + 0.35, top]
+                )
                 polygons.append((pot, (120, 84, 66, BUILDING)))
         things.append(Slab(key + 0.02, polygons))
     if end_shown:
