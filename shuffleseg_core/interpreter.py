@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import importlib
 import os
+from operator import attrgetter
 
 from .errors import UserError
 
-#: Modules that offer `Interpreter`, best first: LiteRT, its predecessor, all of TensorFlow.
-INTERPRETER_MODULES = (
-    "ai_edge_litert.interpreter",
-    "tflite_runtime.interpreter",
-    "tensorflow.lite",
+#: Where `Interpreter` may be, best first: LiteRT, its predecessor, all of TensorFlow.
+INTERPRETERS = (
+    ("ai_edge_litert.interpreter", "Interpreter"),
+    ("tflite_runtime.interpreter", "Interpreter"),
+    ("tensorflow", "lite.Interpreter"),
 )
 
 
@@ -28,9 +29,9 @@ def open_interpreter(path: str | os.PathLike, num_threads: int):
     Raises:
         UserError: no interpreter is installed, or it refuses the file.
     """
-    for name in INTERPRETER_MODULES:
+    for module, attribute in INTERPRETERS:
         try:
-            interpreter_class = importlib.import_module(name).Interpreter
+            interpreter_class = attrgetter(attribute)(importlib.import_module(module))
             break
         except ImportError:
             continue

@@ -80,6 +80,35 @@ print(sorted(heavy & set(sys.modules)))
     assert result.stdout.strip() == b"[]", result.stderr
 
 
+@pytest.mark.parametrize("stand_in", ["tflite_runtime", "tensorflow"])
+def test_other_interpreters_serve_as_well(tiny_tflite, tmp_path, stand_in):
+    """Where LiteRT is missing: tflite_runtime has its interface, tf.lite is real."""
+    if stand_in == "tensorflow":
+        pytest.importorskip("tensorflow", exc_type=ImportError)
+    program = f"""
+import sys, numpy
+if {stand_in!r} == "tflite_runtime":
+    import ai_edge_litert.interpreter, types
+    sys.modules["tflite_runtime"] = types.ModuleType("tflite_runtime")
+    sys.modules["tflite_runtime.interpreter"] = sys.modules["ai_edge_litert.interpreter"]
+sys.modules["ai_edge_litert.interpreter"] = None
+from shuffleseg_core import Segmenter
+rgb = numpy.random.default_rng(0).integers(0, 256, (48, 64, 3), numpy.uint8)
+numpy.save(sys.argv[1], Segmenter({str(tiny_tflite)!r}).segment(rgb))
+"""
+    target = tmp_path / "labels.npy"
+    subprocess.run([sys.executable, "-c", program, target], check=True, capture_output=True)
+    rgb = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    np.testing.assert_array_equal(np.load(target), Segmenter(tiny_tflite).segment(rgb))
+
+
+def test_no_interpreter_at_all(tiny_tflite, monkeypatch):
+    for name in ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UserError, match="ai-edge-litert"):
+        Segmenter(tiny_tflite)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
