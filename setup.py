@@ -61,7 +61,7 @@ setup(
         "flatbuffers>=2",
         "PyYAML>=5.4,<7",
         "tqdm>=4.57,<5",
-        "rosbags>=0.10.9,<0.12",
+        "rosbags>=0.11,<0.12",
     ],
     extras_require={
         "ros": ROS_WHEELS,

@@ -32,10 +32,14 @@ os.environ.update(_LOCAL, ROS_DOMAIN_ID=str(1 + os.getpid() % 100))
 
 
 class RosProcess:
-    """`python -m MODULE --ros-args ...`, with its output read line by line as it comes."""
+    """`python -m MODULE --ros-args ...`, with its output read line by line as it comes.
+
+    A list in place of the module is a command of its own, as for an installed executable.
+    """
 
     def __init__(self, module, parameters=None, arguments=()):
-        command = [sys.executable, "-m", module, "--ros-args", *arguments]
+        program = module if isinstance(module, list) else [sys.executable, "-m", module]
+        command = [*program, "--ros-args", *arguments]
         for name, value in (parameters or {}).items():
             text = str(value).lower() if isinstance(value, bool) else repr(value)
             command += ["-p", f"{name}:={text}"]

@@ -7,6 +7,7 @@ import sys
 
 import cv2
 import pytest
+
 from tiny_camvid import make_camvid
 
 pytestmark = pytest.mark.skipif(
