@@ -103,7 +103,8 @@ def test_installed_nodes_label_as_the_segmenter_does(workspace, graph, tiny_tfli
         node.wait_for_line("labelling /image")
         player = RosProcess(
             _executable(workspace, "drive_player"),
-            {"width": 160, "height": 90, "num_frames": 40, "rate": 10.0},
+            # The delay lets the node find the player, and with it the best way of delivery.
+            {"width": 160, "height": 90, "num_frames": 40, "rate": 10.0, "start_delay": 3.0},
         )
         with player:
             assert player.wait() == 0
