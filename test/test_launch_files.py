@@ -259,3 +259,10 @@ def test_segmentation_under_the_real_launch_system(launch, graph, tiny_tflite, t
     output, _ = process.communicate(timeout=30)
     assert "11 classes, 3 threads" in output and "Traceback" not in output
     graph.node.destroy_publisher(publisher)
+
+
+def test_docs_name_every_parameter():
+    text = (REPOSITORY / "docs" / "nodes.md").read_text(encoding="utf-8")
+    for parameters in PARAMETERS.values():
+        for parameter in parameters:
+            assert f"`{parameter.name}`" in text, parameter.name
