@@ -47,7 +47,11 @@ PARAMETERS = (
         179.0,
     ),
     NodeParameter(
-        "wait_for_subscriber", True, "Hold the first frame until someone subscribes to image."
+        "wait_for_subscribers",
+        1,
+        "Hold the first frame until this many subscribe to image.",
+        0,
+        100,
     ),
     NodeParameter(
         "start_delay",
@@ -99,9 +103,12 @@ class DrivePlayer(Node):
 
     def play(self):
         """Publish the frames at their times; returns when the drive is at its end."""
-        if self._value("wait_for_subscriber"):
-            self.get_logger().info(f"waiting for a subscriber to {self._image.topic_name}")
-            while not self._image.get_subscription_count():
+        awaited = self._value("wait_for_subscribers")
+        if awaited:
+            self.get_logger().info(
+                f"waiting for {awaited} to subscribe to {self._image.topic_name}"
+            )
+            while self._image.get_subscription_count() < awaited:
                 self._spin_until(time.monotonic() + 0.05)
         self._spin_until(time.monotonic() + self._value("start_delay"))
         drive = self._value("drive") or "the synthetic drive"

@@ -103,8 +103,15 @@ def test_installed_nodes_label_as_the_segmenter_does(workspace, graph, tiny_tfli
         node.wait_for_line("labelling /image")
         player = RosProcess(
             _executable(workspace, "drive_player"),
-            # The delay lets the node find the player, and with it the best way of delivery.
-            {"width": 160, "height": 90, "num_frames": 40, "rate": 10.0, "start_delay": 3.0},
+            {
+                "width": 160,
+                "height": 90,
+                "num_frames": 40,
+                "rate": 10.0,
+                "wait_for_subscribers": 2,
+                # Lets the node find the best way of delivery.
+                "start_delay": 2.0,
+            },
         )
         with player:
             assert player.wait() == 0

@@ -155,7 +155,7 @@ def test_it_plays_to_nobody_if_so_told():
             "width": 32,
             "height": 32,
             "start_delay": 0.0,
-            "wait_for_subscriber": False,
+            "wait_for_subscribers": 0,
         },
         ["-r", "__ns:=/lonely"],
     ) as process:

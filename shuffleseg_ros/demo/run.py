@@ -57,7 +57,9 @@ def run_demo(
 
     node = RosProcess("shuffleseg_ros.segmentation_node", {"model": model, "num_threads": threads})
     player = RosProcess(
-        "shuffleseg_ros.drive_player", {"drive": drive, "rate": float(rate), "loop": True}
+        "shuffleseg_ros.drive_player",
+        # Node and monitor: what is played is then labelled and counted from the first frame on.
+        {"drive": drive, "rate": float(rate), "loop": True, "wait_for_subscribers": 2},
     )
     gallery = Gallery(folder / "video.mp4", label_map, rate or 15.0)
     rclpy.init()
