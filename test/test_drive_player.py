@@ -142,7 +142,7 @@ def test_it_waits_for_a_subscriber_and_ends_cleanly_meanwhile():
     with RosProcess(
         MODULE, {"num_frames": 1, "width": 32, "height": 32}, ["-r", "__ns:=/lonely"]
     ) as process:
-        process.wait_for_line("waiting for a subscriber to /lonely/image")
+        process.wait_for_line("waiting for 1 to subscribe to /lonely/image")
         process.assert_clean_end(process.stop(signal.SIGTERM))
         assert not any("played" in line for line in process.lines)
 
