@@ -54,11 +54,12 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(INSTALL) --no-build-isolation -e ".[$(ROS_EXTRA)demo,train,dev]"
 	@touch $@
 
-# After changing requirements in setup.py.
+# After changing requirements in setup.py. (backports.strenum 1.3 refuses Python 3.11 and later,
+# which LiteRT needs it on; the resolver does not look at such upper bounds.)
 constraints: setup-dev
 	$(INSTALL) uv
-	$(BIN)/uv pip compile --universal --python-version 3.10 setup.py --extra ros --extra demo \
-	  --extra train --extra dev --no-annotate --no-header --quiet --upgrade -o constraints.txt
+	echo "backports-strenum<1.3" | $(BIN)/uv pip compile --universal --python-version 3.10 setup.py \
+	  --all-extras -c - --no-annotate --no-header --quiet --upgrade -o constraints.txt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo_out
