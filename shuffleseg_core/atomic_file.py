@@ -17,8 +17,14 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
     Raises:
         OSError: the folder cannot be made or written, or the disk is full.
+
+    Devices and pipes are written directly, since they cannot be replaced.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        yield path  # a device or a pipe takes bytes as they come; a folder raises in the writer
+        return
+    path = path.resolve()  # a link stays, what it points to is replaced
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
         dir=path.parent, prefix=f".{path.stem.split('.')[0]}-", suffix="".join(path.suffixes)

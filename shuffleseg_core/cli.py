@@ -24,7 +24,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for entry in sorted({e.name: e for e in entry_points(group=GROUP)}.values()):
-        module = entry.load()
+        try:
+            module = entry.load()
+        except ImportError as error:  # a part that is not whole must not take the others along
+            module = _Missing(entry.name, error)
         command = commands.add_parser(entry.name, help=module.HELP, description=module.HELP)
         module.add_arguments(command)
         command.set_defaults(run=module.run)
@@ -40,6 +43,20 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe went away, as in `| head`
         sys.stderr.close()
         return 1
+
+
+class _Missing:
+    """Stands for a command whose module cannot be imported."""
+
+    def __init__(self, name: str, error: ImportError):
+        self.HELP = f"(not available: {error})"
+        self._reason = UserError(f"{name} is not available here: {error}")
+
+    def add_arguments(self, parser):
+        parser.add_argument("anything", nargs=argparse.REMAINDER)
+
+    def run(self, args):
+        raise self._reason
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import numpy as np
 from .errors import UserError
 from .image_file import is_image_file, read_labels, read_rgb
 from .label_map import LabelMap
+from .user_path import user_path
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ def camvid(root: str | os.PathLike, split: str) -> Dataset:
     Raises:
         UserError: a folder is missing or empty, or an image has no labels.
     """
-    images = Path(root) / split / "images"
-    labels = Path(root) / split / "labels"
+    images = user_path(root) / split / "images"
+    labels = user_path(root) / split / "labels"
     for folder in (images, labels):
         if not folder.is_dir():
             raise UserError(

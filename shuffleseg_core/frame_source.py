@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,13 @@ import numpy as np
 
 from .errors import UserError
 from .image_file import is_image_file, read_labels, read_rgb
+from .user_path import user_path
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".mjpeg")
+
+
+#: So many failed reads in a row are the end of a video.
+_DAMAGED_FRAMES = 10
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,10 @@ class ImageFolder:
 
     Args:
         folder: holds the images.
+        with_truth: False leaves labels unread.
+
+    Attributes:
+        files: the image files in order.
 
     Raises:
         UserError: no such folder, or no image in it.
@@ -66,7 +76,7 @@ class ImageFolder:
 
     rate = None
 
-    def __init__(self, folder: str | os.PathLike):
+    def __init__(self, folder: str | os.PathLike, with_truth: bool = True):
         self.folder = Path(folder)
         try:
             self.files = sorted(path for path in self.folder.iterdir() if is_image_file(path))
@@ -75,9 +85,11 @@ class ImageFolder:
         if not self.files:
             raise UserError(f"{folder}: no images in this folder; give one with .jpg or .png files")
         labels = self.folder.resolve().parent / "labels"
-        self._labels = labels if self.folder.resolve().name == "images" else None
-        self.truth = self._labels is not None and any(
-            (labels / f"{path.stem}.png").is_file() for path in self.files
+        self._labels = labels
+        self.truth = (
+            with_truth
+            and self.folder.resolve().name == "images"
+            and any((labels / f"{path.stem}.png").is_file() for path in self.files)
         )
 
     def __len__(self) -> int:
@@ -89,29 +101,40 @@ class ImageFolder:
     def _read(self, path: Path) -> Frame:
         try:
             image = read_rgb(path)
-            truth = None
-            if self.truth and (self._labels / f"{path.stem}.png").is_file():
-                truth = read_labels(self._labels / f"{path.stem}.png")
         except UserError as error:
             return Frame(path.stem, None, error=str(error))
-        return Frame(path.stem, image, truth=truth)
+        return Frame(path.stem, image, truth=self._read_truth(path, image))
+
+    def _read_truth(self, path: Path, image: np.ndarray) -> np.ndarray | None:
+        """Ids of the image's size; anything else in that place is somebody's other masks."""
+        if not self.truth:
+            return None
+        try:
+            labels = read_labels(self._labels / f"{path.stem}.png")
+        except UserError:
+            return None
+        return labels if labels.shape == image.shape[:2] else None
 
 
 class ImageFile:
-    """One image file as a source of one frame. An unreadable file is a UserError."""
+    """One image file as a source of one frame. An unreadable file is a UserError.
+
+    Attributes:
+        files: that file.
+    """
 
     truth = False
     rate = None
 
     def __init__(self, path: str | os.PathLike):
-        self.path = Path(path)
+        self.files = [Path(path)]
         self._image = read_rgb(path)
 
     def __len__(self) -> int:
         return 1
 
     def __iter__(self) -> Iterator[Frame]:
-        yield Frame(self.path.stem, self._image)
+        yield Frame(self.files[0].stem, self._image)
 
 
 class VideoFile:
@@ -143,20 +166,25 @@ class VideoFile:
     def __iter__(self) -> Iterator[Frame]:
         capture = self._open()
         try:
-            index = 0
-            while True:
+            index = damaged = 0
+            while damaged < _DAMAGED_FRAMES:
                 readable, image = capture.read()
-                if not readable:
-                    # In the middle it is a damaged frame, which the next read may get over;
-                    # at the end it is the end.
-                    if index + 1 >= self._count:
-                        return
-                    yield Frame(f"{index:06d}", None, error=f"{self.path}: frame {index} damaged")
-                else:
+                if readable:
+                    # The next read got over these: they are damaged, it is not the end.
+                    for bad in range(index - damaged, index):
+                        yield Frame(f"{bad:06d}", None, error=f"{self.path}: frame {bad} damaged")
+                    damaged = 0
                     seconds = index / self.rate if self.rate else None
                     rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
                     yield Frame(f"{index:06d}", rgb, time=seconds)
+                else:
+                    damaged += 1
                 index += 1
+            read = index - damaged
+            # The count of some containers is an estimate; far off it, the file was cut short.
+            if read + damaged < self._count:
+                error = f"{self.path}: ends after {read} of {self._count} frames"
+                yield Frame(f"{read:06d}", None, error=error)
         finally:
             capture.release()
 
@@ -164,17 +192,25 @@ class VideoFile:
         return cv2.VideoCapture(str(self.path))
 
 
-def open_frames(path: str | os.PathLike) -> FrameSource:
+def open_frames(path: str | os.PathLike, with_truth: bool = True) -> FrameSource:
     """A folder of images, one image, or a video, as a source of frames.
+
+    Args:
+        path: "~" stands for the home folder.
+        with_truth: False leaves a folder's labels unread.
 
     Raises:
         UserError: no such path, an empty folder, or a file that is neither.
     """
-    path = Path(path)
-    if path.is_dir():
-        return ImageFolder(path)
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder")
+    path = user_path(path)
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file or folder") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    if is_folder:
+        return ImageFolder(path, with_truth)
     if is_image_file(path):
         return ImageFile(path)
     if path.suffix.lower() in VIDEO_SUFFIXES:

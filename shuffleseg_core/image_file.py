@@ -27,10 +27,7 @@ def read_rgb(path: str | os.PathLike) -> np.ndarray:
     Raises:
         UserError: the file is missing, or no image that OpenCV can decode.
     """
-    # Decoding from memory keeps OpenCV from printing warnings of its own about bad files.
-    image = cv2.imdecode(_bytes(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise UserError(f"{path}: not a readable image; remove or replace the file")
+    image = _decode(path, cv2.IMREAD_COLOR)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
@@ -43,9 +40,7 @@ def read_labels(path: str | os.PathLike) -> np.ndarray:
     Raises:
         UserError: the file is missing, unreadable, or has several channels or 16 bits.
     """
-    labels = cv2.imdecode(_bytes(path), cv2.IMREAD_UNCHANGED)
-    if labels is None:
-        raise UserError(f"{path}: not a readable image; remove or replace the file")
+    labels = _decode(path, cv2.IMREAD_UNCHANGED)
     if labels.ndim != 2 or labels.dtype != np.uint8:
         raise UserError(
             f"{path}: label image is {labels.dtype} with shape {labels.shape}; "
@@ -70,6 +65,17 @@ def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
             temporary.write_bytes(encoded.tobytes())
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _decode(path, flags: int) -> np.ndarray:
+    # Decoding from memory keeps OpenCV from printing warnings of its own about bad files.
+    try:
+        image = cv2.imdecode(_bytes(path), flags)
+    except cv2.error as error:  # for example a header that claims billions of pixels
+        raise UserError(f"{path}: not a readable image ({error.err}); replace the file") from error
+    if image is None:
+        raise UserError(f"{path}: not a readable image; remove or replace the file")
+    return image
 
 
 def _bytes(path) -> np.ndarray:

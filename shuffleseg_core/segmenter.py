@@ -15,8 +15,10 @@ from .errors import UserError
 from .interpreter import open_interpreter
 from .label_map import LabelMap
 from .model_description import read_description
+from .size import format_size
 from .tflite_file import TFLiteFile
 from .upsampling import LabelUpsampler
+from .user_path import user_path
 
 MAX_THREADS = 64
 
@@ -69,7 +71,7 @@ class Segmenter:
     def __init__(self, model: str | os.PathLike | None = None, num_threads: int = 2):
         if not 1 <= num_threads <= MAX_THREADS:
             raise UserError(f"num_threads is {num_threads}; give 1 to {MAX_THREADS}")
-        self.model_path = Path(model) if model else default_model_path()
+        self.model_path = user_path(model) if model else default_model_path()
         self.num_threads = num_threads
         file = TFLiteFile(self.model_path)
         self.description = read_description(file)
@@ -116,8 +118,8 @@ class Segmenter:
             # Averaging over areas keeps thin things that sampling between 4 pixels would miss.
             interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
             rgb = cv2.resize(rgb, self.input_size, interpolation=interpolation)
-        if self._quantized is not None:
-            rgb = self._quantized[rgb]
+        if self._table is not None:
+            rgb = self._table[rgb]
         # A view of the interpreter's own memory: converting into it makes no copy between.
         np.copyto(self._interpreter.tensor(self._input_index)()[0], rgb)
 
@@ -139,22 +141,37 @@ class Segmenter:
                 f"model {self.model_path}: takes {[tuple(i['shape']) for i in inputs]}; "
                 "a segmentation model takes one image [1, height, width, 3]"
             )
+        if min(inputs[0].get("shape_signature", shape)) < 0:
+            raise UserError(
+                f"model {self.model_path}: takes images of any size, so that none can be chosen; "
+                "export it for one size"
+            )
         self._input_index = inputs[0]["index"]
         self.input_size = (shape[2], shape[1])
-        self._quantized = None  # uint8 pixel value → quantized value
-        dtype = inputs[0]["dtype"]
-        scale, zero = inputs[0]["quantization"]
-        if dtype in (np.uint8, np.int8) and scale:
-            limits = np.iinfo(dtype)
-            values = np.round(np.arange(256) / scale) + zero
-            table = np.clip(values, limits.min, limits.max).astype(dtype)
-            if dtype != np.uint8 or not np.array_equal(table, np.arange(256)):
-                self._quantized = table
-        elif dtype not in (np.float32, np.uint8):
+        table = self._input_table(np.dtype(inputs[0]["dtype"]), inputs[0]["quantization"])
+        # Most models take the pixels as they are.
+        self._table = None if np.array_equal(table, np.arange(256)) else table
+
+    def _input_table(self, dtype: np.dtype, quantization: tuple[float, int]) -> np.ndarray:
+        """[256] of the input's dtype: what each pixel value is fed as.
+
+        Without a description, float inputs are taken to want 0–255, and 8-bit inputs all of
+        their range, from black to white.
+        """
+        if dtype not in (np.float32, np.uint8, np.int8):
             raise UserError(
-                f"model {self.model_path}: input is {np.dtype(dtype).name}; "
+                f"model {self.model_path}: input is {dtype.name}; "
                 "float32, uint8 and int8 can be fed"
             )
+        low, high = self.description.input_range if self.description else (0.0, 255.0)
+        real = low + np.arange(256) * ((high - low) / 255.0)
+        if dtype == np.float32:
+            return real.astype(np.float32)
+        limits = np.iinfo(dtype)
+        scale, zero = quantization
+        if not scale or self.description is None:
+            return (np.arange(256) + limits.min).astype(dtype)
+        return np.clip(np.round(real / scale) + zero, limits.min, limits.max).astype(dtype)
 
     def _read_output(self, file: TFLiteFile) -> int:
         """Find the output's form; returns the number of classes."""
@@ -180,7 +197,16 @@ class Segmenter:
     def _check_description(self, num_classes: int) -> None:
         if num_classes > 256:
             raise UserError(f"model {self.model_path}: {num_classes} classes; 256 fit a uint8 id")
-        if self.description and len(self.description.label_map) != num_classes:
+        if self.description is None:
+            return
+        described = (self.description.input_size, self.description.output)
+        if described != (self.input_size, self.output):
+            raise UserError(
+                f"model {self.model_path}: takes {format_size(self.input_size)} and gives "
+                f"{self.output}, but its description says {format_size(described[0])} and "
+                f"{described[1]}; export the model again"
+            )
+        if len(self.description.label_map) != num_classes:
             raise UserError(
                 f"model {self.model_path}: the network has {num_classes} classes but its "
                 f"description names {len(self.description.label_map)}; export the model again"

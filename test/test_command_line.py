@@ -57,6 +57,37 @@ def test_segment_goes_on_after_an_unreadable_frame(shuffleseg, tiny_tflite, tmp_
     assert len(list(out.iterdir())) == 5
 
 
+def test_segment_overwrites_neither_inputs_nor_overlays(shuffleseg, tiny_tflite, tmp_path, rng):
+    picture = rng.integers(0, 256, (33, 41, 3), np.uint8)
+    for name in ("x.png", "x_overlay.jpg"):
+        cv2.imwrite(str(tmp_path / name), picture)
+    before = (tmp_path / "x.png").read_bytes()
+    options = ("--model", tiny_tflite)
+    _assert_mistake(
+        shuffleseg("segment", tmp_path, "--output", tmp_path, *options), "would be overwritten"
+    )
+    out = tmp_path / "out"
+    _assert_mistake(
+        shuffleseg("segment", tmp_path, "--output", out, "--overlay", *options), "overwrite"
+    )
+    assert not out.exists()
+    assert (tmp_path / "x.png").read_bytes() == before
+
+
+def test_json_goes_through_links_and_pipes(shuffleseg, tiny_tflite, tmp_path):
+    (tmp_path / "target.json").write_text("old")
+    (tmp_path / "link.json").symlink_to("target.json")
+    assert shuffleseg("summary", tiny_tflite, "--json", tmp_path / "link.json")[0] == 0
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads((tmp_path / "target.json").read_text())["labels"]
+    command = [sys.executable, "-m", "shuffleseg_core.cli", "summary", tiny_tflite]
+    result = subprocess.run(
+        [*command, "--json", "/dev/stderr"], capture_output=True, text=True, check=True
+    )
+    assert '"labels"' in result.stderr
+    _assert_mistake(shuffleseg("summary", tiny_tflite, "--json", tmp_path), "cannot be written")
+
+
 def test_segment_does_not_overwrite_its_own_results(shuffleseg, tiny_tflite, tmp_path):
     images = make_camvid(tmp_path / "data") / "train" / "images"
     shutil.copytree(images, tmp_path / "again")
@@ -146,6 +177,10 @@ def test_estimated_size_is_the_real_one(tiny_models):
         (("train", "unknown", "--root", "r", "--output", "o"), "unknown"),
         (("train", "camvid_basic", "--root", "/nothing", "--output", "o"), "/nothing"),
         (("train", "camvid_basic", "--root", "r", "--output", "o", "--set", "x"), "--set"),
+        (
+            ("train", "camvid_basic", "--root", "r", "--output", "o", "--checkpoint-steps", "0"),
+            "--checkpoint-steps",
+        ),
         (("export", "/nothing", "--output", "m.tflite"), "/nothing"),
         (("export", "/nothing", "--output", "m.h5"), ".tflite"),
         (("demo", "--seconds", "0"), "--seconds"),

@@ -1,5 +1,8 @@
 """Folders, images and videos as sources of frames, good and bad."""
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -39,7 +42,16 @@ def test_folder_in_order_again_and_again(folder):
     np.testing.assert_array_equal(image[:, :, ::-1], cv2.imread(str(folder / "0.png")))
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x89PNG\r\n\x1a\n broken", b"text"])
+def _png_that_claims(width, height):
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(
+        ">I", zlib.crc32(chunk)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"\x89PNG\r\n\x1a\n broken", b"text", _png_that_claims(60000, 60000)]
+)
 def test_unreadable_frame_in_the_middle(folder, damage):
     (folder / "1.png").write_bytes(damage)
     frames = list(open_frames(folder))
@@ -55,6 +67,37 @@ def test_truth_beside_the_images(tmp_path):
         np.testing.assert_array_equal(
             frame.truth, open_dataset("camvid", root, "val").read(index)[1]
         )
+
+
+@pytest.mark.parametrize("masks", ["colours", "other size", "text"])
+def test_masks_of_somebody_else_leave_the_images_readable(tmp_path, masks):
+    root = make_camvid(tmp_path)
+    for path in (root / "val" / "labels").iterdir():
+        if masks == "text":
+            path.write_text("no mask")
+        else:
+            shape = (64, 96, 3) if masks == "colours" else (10, 10)
+            cv2.imwrite(str(path), np.zeros(shape, np.uint8))
+    frames = list(open_frames(root / "val" / "images"))
+    assert all(frame.image is not None and frame.truth is None for frame in frames)
+    assert not open_frames(root / "val" / "images", with_truth=False).truth
+
+
+def test_video_that_was_cut_short(tmp_path, rng):
+    path = tmp_path / "drive.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (64, 48))
+    for _ in range(60):
+        writer.write(rng.integers(0, 256, (48, 64, 3), np.uint8))
+    writer.release()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    try:
+        frames = list(open_frames(path))
+    except UserError:
+        return  # some builds of OpenCV do not open such a file at all
+    readable = [frame for frame in frames if frame.image is not None]
+    assert 20 <= len(readable) <= 40
+    assert len(frames) - len(readable) <= 1
+    assert all("ends after" in frame.error for frame in frames if frame.image is None)
 
 
 def test_video(video):
@@ -74,6 +117,8 @@ def test_video(video):
         ("text.txt", b"x", "neither an image nor a video"),
         ("broken.mp4", b"no video", "not a readable video"),
         ("broken.jpg", b"no image", "not a readable image"),
+        ("x" * 300, None, "cannot be read"),
+        ("~nobody_here/x", None, "no such file"),
     ],
 )
 def test_what_is_no_drive(tmp_path, name, content, words):

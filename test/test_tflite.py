@@ -1,5 +1,6 @@
 """Exported files: operators, forms, the description inside, and what damage does."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -113,6 +114,45 @@ def test_description_that_is_none(tiny_tflite, tmp_path, text):
     wrong = _with_metadata(tiny_tflite, tmp_path / "wrong.tflite", text)
     with pytest.raises(UserError, match="description"):
         Segmenter(wrong)
+
+
+def test_description_that_disagrees_with_the_graph(tiny_models, tmp_path):
+    source = tiny_models / "logits.tflite"
+    description = read_description(TFLiteFile(source))
+    for change in ({"input_size": (32, 32)}, {"output": "labels"}):
+        other = dataclasses.replace(description, **change)
+        wrong = _with_metadata(source, tmp_path / "wrong.tflite", other.to_json())
+        with pytest.raises(UserError, match="description says"):
+            Segmenter(wrong)
+
+
+def test_described_input_range_is_fed(tiny_models, tmp_path, rng):
+    """With the range turned round, a negative is labelled as its positive was."""
+    image = rng.integers(0, 256, (48, 64, 3), np.uint8)
+    source = tiny_models / "logits.tflite"
+    description = read_description(TFLiteFile(source))
+    turned = dataclasses.replace(description, input_range=(255.0, 0.0))
+    path = _with_metadata(source, tmp_path / "turned.tflite", turned.to_json())
+    np.testing.assert_array_equal(
+        Segmenter(path).segment(255 - image), Segmenter(source).segment(image)
+    )
+
+
+def test_model_of_no_fixed_size(tiny_models, tmp_path):
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(
+        schema.Model.GetRootAs((tiny_models / "logits.tflite").read_bytes(), 0)
+    )
+    graph = model.subgraphs[0]
+    graph.tensors[graph.inputs[0]].shapeSignature = [1, -1, -1, 3]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    path = tmp_path / "any.tflite"
+    path.write_bytes(bytes(builder.Output()))
+    with pytest.raises(UserError, match="one size"):
+        Segmenter(path)
 
 
 def test_no_model_at_all(tmp_path):

@@ -1,6 +1,7 @@
 """Training: augmentation, schedule, loss, recipes, and going on after a kill."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -26,7 +27,7 @@ TINY = (
     "model.depth_multiplier=0.5",
     "augmentation.crop=64x48",
     "optimization.batch_size=2",
-    "optimization.epochs=6",
+    "optimization.epochs=20",
     "optimization.slow_start_steps=2",
     "data.synthetic_share=0",
 )
@@ -110,6 +111,11 @@ def test_shipped_recipes_load(name):
         ("model: {}", "data"),
         ("model: {}\ndata: {dataset: camvid}\naugmentation: {crop: 4x4}", "architecture"),
         ("models: {}", "models"),
+        (
+            "model: {architecture: a}\ndata: {dataset: camvid}\naugmentation: {crop: 4x4}\n"
+            "optimization: 5",
+            "optimization",
+        ),
         ("{a: !!python/object/apply:os.system [ls]}", "YAML"),
     ],
 )
@@ -120,6 +126,14 @@ def test_recipes_that_are_none(tmp_path, text, words):
         load_recipe(str(path))
 
 
+def test_rates_as_people_write_them():
+    for text in ("2e-3", "0.002", "2.0e-3"):
+        recipe = load_recipe("camvid_basic", (f"optimization.learning_rate={text}",))
+        assert recipe.optimization.learning_rate == 0.002
+    with pytest.raises(UserError, match="learning_rate"):
+        load_recipe("camvid_basic", ("optimization.learning_rate=fast",))
+
+
 @pytest.mark.parametrize(
     "override, words",
     [
@@ -128,6 +142,9 @@ def test_recipes_that_are_none(tmp_path, text, words):
         ("optimization.epochs=0", "epochs >= 1"),
         ("augmentation.crop=12x", "WIDTHxHEIGHT"),
         ("data.synthetic_share=1.5", "synthetic_share"),
+        ("optimization.seed=-1", "seed >= 0"),
+        ("model.upsample=false", "upsample"),
+        ("model.architecture=[1]", "architecture"),
     ],
 )
 def test_wrong_recipe_values_are_named(override, words):
@@ -172,11 +189,12 @@ def test_run_folder_holds_the_whole_story(trained):
         "curves.png",
     }  # fmt: skip
     metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert metrics[-1]["step"] == 18 and 0 <= metrics[-1]["val_miou"] <= 1
+    assert metrics[-1]["step"] == 60 and 0 <= metrics[-1]["val_miou"] <= 1
     assert any("loss" in line for line in metrics)
 
 
-def test_killed_training_ends_with_the_same_weights(trained, tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_interrupted_training_ends_with_the_same_weights(trained, tmp_path, how):
     root, run = trained
     resumed = tmp_path / "run"
     process = subprocess.Popen(_command(root, resumed))
@@ -185,8 +203,8 @@ def test_killed_training_ends_with_the_same_weights(trained, tmp_path):
     while not checkpoint.exists():
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.005)
-    process.kill()
-    process.wait()
+    process.send_signal(how)
+    assert process.wait() == (130 if how == signal.SIGINT else -how)
     result = subprocess.run(_command(root, resumed), check=True, capture_output=True, text=True)
     assert "going on from step" in result.stdout
     expected, found = _weights(run / "model.weights.h5"), _weights(resumed / "model.weights.h5")

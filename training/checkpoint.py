@@ -13,15 +13,19 @@ from shuffleseg_core.errors import UserError
 class Checkpoint:
     """Weights, optimizer state and step count in one .weights.h5.
 
-    The step is the optimizer's own count. Dropout's random state is set anew from (seed, step)
-    whenever a checkpoint is written or read, so that a resumed training draws what an
-    uninterrupted one draws.
+    The step is the optimizer's own count. Dropout's random state is a function of (seed, step),
+    see `reseed`, so that a resumed training draws what an uninterrupted one draws.
     """
 
     def __init__(self, path: Path, model: keras.Model, seed: int):
         self.path = path
         self.model = model
         self.seed = seed
+        self._generators = [
+            layer.seed_generator
+            for layer in model.layers
+            if isinstance(layer, keras.layers.Dropout)
+        ]
 
     @property
     def step(self) -> int:
@@ -42,7 +46,6 @@ class Checkpoint:
                 f"{self.path}: checkpoint not written ({error}); the last good one is kept. "
                 "Free some space and run the same command to go on"
             ) from error
-        self._reseed()
 
     def restore(self) -> int:
         """Load the file if there is one; returns the step to go on from (0: from the start).
@@ -60,14 +63,11 @@ class Checkpoint:
                     f"{self.path}: does not fit this recipe's model ({first_line}); "
                     "give another --output, or remove the file to start anew"
                 ) from error
-        self._reseed()
-        return self.step
+        step = self.step
+        self.reseed(step)
+        return step
 
-    def _reseed(self) -> None:
-        generators = [
-            layer.seed_generator
-            for layer in self.model.layers
-            if isinstance(layer, keras.layers.Dropout)
-        ]
-        for index, generator in enumerate(generators):
-            generator.state.assign([self.seed * 1000 + index, self.step])
+    def reseed(self, step: int) -> None:
+        """Set dropout's random state for the next step; to be called after every step."""
+        for index, generator in enumerate(self._generators):
+            generator.state.assign([self.seed * 1000 + index, step])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from dataclasses import dataclass
@@ -153,8 +154,14 @@ def _from_dict(data: dict, name: str) -> Recipe:
     for key in ("model", "data", "augmentation"):
         if not isinstance(data.get(key), dict):
             raise UserError(f"recipe {name}: the section {key!r} is missing")
-    if "architecture" not in data["model"]:
-        raise UserError(f"recipe {name}: model.architecture is missing")
+    if not isinstance(data["model"].get("architecture"), str):
+        raise UserError(f"recipe {name}: model.architecture is missing; give a network's name")
+    for key in ("input_size", "num_classes", "upsample"):
+        if key in data["model"]:
+            raise UserError(f"recipe {name}: model.{key} follows from the data; leave it out")
+    for key in ("optimization", "about"):
+        if not isinstance(data.get(key) or {}, dict):
+            raise UserError(f"recipe {name}: {key} must be a section of KEY: VALUE lines")
     recipe = Recipe(
         name=name,
         model=data["model"],
@@ -175,6 +182,7 @@ def _from_dict(data: dict, name: str) -> Recipe:
         (0 <= recipe.data.synthetic_share < 1, "0 <= synthetic_share < 1"),
         (optimization.batch_size >= 1, "batch_size >= 1"),
         (optimization.epochs >= 1, "epochs >= 1"),
+        (optimization.seed >= 0, "seed >= 0"),
         (optimization.learning_rate > 0, "learning_rate > 0"),
         (optimization.class_weights in ("none", "enet"), "class_weights is none or enet"),
     ):
@@ -191,8 +199,9 @@ def _section(cls, values: dict, where: str):
         if key not in fields:
             raise UserError(f"{where} has no key {key!r}; it has {_names(fields)}")
         kinds = str(fields[key].type).split(" | ")  # annotations are strings here
-        if "float" in kinds and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+        if "float" in kinds and isinstance(value, (int, str)) and not isinstance(value, bool):
+            with contextlib.suppress(ValueError):  # YAML takes 2e-3, without a dot, for a text
+                value = float(value)
         found = "None" if value is None else type(value).__name__
         if found not in kinds:
             raise UserError(f"{where}.{key} is {value!r}; it takes {' or '.join(kinds)}")

@@ -36,7 +36,7 @@ def run(args) -> int:
     except ImportError as error:
         raise UserError(
             f"training needs Keras, TensorFlow and matplotlib ({error}); "
-            "run `pip install 'shuffleseg_ros[train]'`"
+            "in the checkout, run `make setup-dev` or `pip install '.[train]'`"
         ) from error
 
     folder = train(

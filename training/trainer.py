@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ from shuffleseg_core.metrics import ConfusionMatrix
 from shuffleseg_core.models.trained_network import WEIGHTS, TrainedNetwork
 from shuffleseg_core.size import parse_size
 from shuffleseg_core.synthetic_dataset import SyntheticDataset
+from shuffleseg_core.user_path import user_path
 
 from .augmentation import Augmentation
 from .batches import AugmentedBatches
@@ -79,6 +83,8 @@ def train(
 ) -> RunFolder:
     """Train a recipe, or go on with it where `output` holds its checkpoint.
 
+    Ctrl-C (or SIGTERM) ends it after the step in work, with a checkpoint; a second one at once.
+
     Args:
         recipe: what to train.
         root: the data set's folder.
@@ -91,7 +97,27 @@ def train(
         UserError: the data, the recipe or the run folder cannot be used, or the loss is
             no longer a number.
     """
-    run = RunFolder(Path(output))
+    for value, name in (
+        (checkpoint_steps, "--checkpoint-steps"),
+        (val_epochs, "--val-epochs"),
+        (workers, "--workers"),
+    ):
+        if value < 1:
+            raise UserError(f"{name} is {value}; give 1 or more")
+    run = RunFolder(user_path(output))
+    try:
+        return _train(recipe, root, run, checkpoint_steps, val_epochs, workers)
+    except OSError as error:
+        where = error.filename or run.path
+        raise UserError(
+            f"{where}: {error.strerror or error}; the last good checkpoint is kept. "
+            "Mend that and run the same command to go on"
+        ) from error
+
+
+def _train(
+    recipe: Recipe, root: str, run: RunFolder, checkpoint_steps: int, val_epochs: int, workers: int
+) -> RunFolder:
     dataset = open_dataset(recipe.data.dataset, root, recipe.data.train_split)
     val = None
     if recipe.data.val_split is not None:
@@ -138,7 +164,8 @@ def train(
             checkpoint_steps,
             val_epochs,
         )
-        model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[keeper])
+        with keeper.interruptible():
+            model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[keeper])
     with atomic_path(run.weights) as temporary:
         trained = network.build()  # without the optimizer's state
         trained.set_weights(model.get_weights())
@@ -288,6 +315,7 @@ class _Keeper(keras.callbacks.Callback):
         self.checkpoint = checkpoint
         self.val = val
         self.network = network
+        self.interrupted = False
         self.any_size = None  # the model for validation, built when first needed
         self.recipe = recipe
         self.total_steps = total_steps
@@ -295,6 +323,25 @@ class _Keeper(keras.callbacks.Callback):
         self.checkpoint_steps = checkpoint_steps
         self.val_steps = max(round(val_epochs * steps_per_epoch), 1)
         self.log_steps = max(round(steps_per_epoch), 1)
+
+    @contextlib.contextmanager
+    def interruptible(self):
+        """Let the first SIGINT or SIGTERM end the training after the step in work."""
+
+        def interrupt(number, frame):
+            self.interrupted = True
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+        before = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                before[number] = signal.signal(number, interrupt)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def on_train_begin(self, logs=None):
         self.step = self.first_step = self.checkpoint.step
@@ -312,6 +359,7 @@ class _Keeper(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
+        self.checkpoint.reseed(self.step)
         self.bar.update(self.recipe.optimization.batch_size)
         steps = self.step - self.first_step
         loss = float(logs["loss"])  # Keras gives the mean since fit began
@@ -333,8 +381,11 @@ class _Keeper(keras.callbacks.Callback):
             )
             self.bar.set_postfix(loss=f"{mean:.3f}")
             self._window_start(loss * steps, steps)
-        if self.step % self.checkpoint_steps == 0 or last:
+        if self.step % self.checkpoint_steps == 0 or last or self.interrupted:
             self.checkpoint.save()
+        if self.interrupted:
+            self.bar.close()
+            raise KeyboardInterrupt
         if self.val is not None and (self.step % self.val_steps == 0 or last):
             self._validate()
             draw_curves(read_metrics(self.run.metrics), self.run.curves)

@@ -33,6 +33,7 @@ def add_arguments(parser):
 
 def run(args) -> int:
     from ..size import format_size, parse_size
+    from ..user_path import user_path
 
     size = parse_size(args.size) if args.size else None
     if not args.output.endswith(".tflite"):
@@ -47,14 +48,15 @@ def run(args) -> int:
     except ImportError as error:
         raise UserError(
             f"exporting needs TensorFlow and Keras ({error}); "
-            "run `pip install 'shuffleseg_ros[train]'`"
+            "in the checkout, run `make setup-dev` or `pip install '.[train]'`"
         ) from error
 
-    network = TrainedNetwork.load_record(Path(args.folder))
+    folder = user_path(args.folder)
+    network = TrainedNetwork.load_record(folder)
     description = export_tflite(
         network,
         args.output,
-        weights_file=args.weights or Path(args.folder) / WEIGHTS,
+        weights_file=args.weights or folder / WEIGHTS,
         output=args.form,
         input_dtype=args.input,
         input_size=size,

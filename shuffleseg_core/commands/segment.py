@@ -25,39 +25,86 @@ def run(args) -> int:
     from ..frame_source import VideoFile, open_frames
     from ..image_file import write_png
     from ..segmenter import Segmenter
+    from ..user_path import user_path
 
-    sources = [(path, open_frames(path)) for path in args.inputs]
+    sources = [(path, open_frames(path, with_truth=False)) for path in args.inputs]
+    output = user_path(args.output)
+    targets = _Targets(output, args.overlay)
+    for path, source in sources:
+        # Frames of a video have numbers for names: its own name tells them apart.
+        if isinstance(source, VideoFile):
+            targets.prefix(path, f"{source.path.stem}_")
+        else:
+            for file in source.files:
+                targets.add(file)
+    targets.check_inputs()
     segmenter = Segmenter(args.model, args.threads)
-    output = Path(args.output)
-    unreadable = []
-    written = {}
+    done = 0
+    unreadable = 0
     with tqdm(
         total=sum(len(source) for _, source in sources),
         unit="frame",
         disable=None,  # only on a terminal
     ) as bar:
-        for path, source in sources:
-            # Frames of a video have numbers for names: its own name tells them apart.
-            prefix = f"{Path(path).stem}_" if isinstance(source, VideoFile) else ""
+        for _, source in sources:
+            prefix = f"{source.path.stem}_" if isinstance(source, VideoFile) else ""
             for frame in source:
                 bar.update()
                 if frame.image is None:
-                    unreadable.append(frame)
+                    unreadable += 1
                     tqdm.write(f"shuffleseg segment: {frame.error}", file=sys.stderr)
                     continue
-                stem = prefix + frame.name
-                if stem in written:
-                    raise UserError(
-                        f"{path}: its frame {stem!r} would overwrite that of {written[stem]}; "
-                        "give inputs of equal names different --output folders"
-                    )
-                written[stem] = path
                 labels = segmenter.segment(frame.image)
-                write_png(output / f"{stem}.png", labels)
+                write_png(output / f"{prefix}{frame.name}.png", labels)
                 if args.overlay:
                     picture = overlay(frame.image, labels, segmenter.label_map)
-                    write_png(output / f"{stem}_overlay.png", picture)
-    print(f"{len(written)} label images in {output}")
+                    write_png(output / f"{prefix}{frame.name}_overlay.png", picture)
+                done += 1
+    print(f"{done} label images in {output}")
     if unreadable:
-        raise UserError(f"{len(unreadable)} of the frames could not be read; the others are done")
+        raise UserError(f"{unreadable} frames could not be read; the others are done")
     return 0
+
+
+class _Targets:
+    """The files that will be written, checked before the first is.
+
+    Args:
+        output: folder for them.
+        overlay: whether each frame also gets an overlay.
+    """
+
+    def __init__(self, output: Path, overlay: bool):
+        self._output = output
+        self._suffixes = ("", "_overlay") if overlay else ("",)
+        self._inputs: list[Path] = []
+        self._by_name: dict[str, str] = {}
+        self._prefixes: dict[str, str] = {}
+
+    def add(self, file: Path) -> None:
+        """An image. Raises UserError where another image's results have the same name."""
+        self._inputs.append(file)
+        for suffix in self._suffixes:
+            name = f"{file.stem}{suffix}.png"
+            other = self._by_name.setdefault(name, str(file))
+            if other != str(file):
+                raise UserError(
+                    f"{file}: its result {name} would overwrite that of {other}; "
+                    "give inputs of equal names different --output folders"
+                )
+
+    def check_inputs(self) -> None:
+        """Raises UserError where a result would replace one of the inputs."""
+        results = {(self._output / name).resolve() for name in self._by_name}
+        for file in self._inputs:
+            if file.resolve() in results:
+                raise UserError(f"{file}: would be overwritten; give another --output folder")
+
+    def prefix(self, path: str, prefix: str) -> None:
+        """A video. Raises UserError where another video has the same name."""
+        other = self._prefixes.setdefault(prefix, path)
+        if other != path:
+            raise UserError(
+                f"{path}: its results would overwrite those of {other}; "
+                "give inputs of equal names different --output folders"
+            )

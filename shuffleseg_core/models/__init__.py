@@ -41,5 +41,5 @@ def build_model(architecture: str, num_classes: int, **options):
             )
     try:
         return function(num_classes, **options)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise UserError(f"{architecture}: {error}") from error
