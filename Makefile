@@ -19,12 +19,16 @@ SYSTEM_ROS := $(shell $(PYTHON) -c "import rclpy, sensor_msgs, diagnostic_msgs" 
 ifeq ($(SYSTEM_ROS),yes)
   VENV_OPTIONS := --system-site-packages
   ROS_EXTRA :=
+  # ROS 2's binaries are built for the system's numpy 1, which the pinned versions are not.
+  ROS_NUMPY := "numpy>=1.23.2,<2"
 else
   VENV_OPTIONS :=
   ROS_EXTRA := ros,
+  ROS_NUMPY :=
 endif
 # Versions are held by constraints.txt, so that the same tree installs the same tomorrow.
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+CONSTRAINTS := $(VENV)/constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
 .PHONY: demo test lint setup setup-dev constraints clean
 
@@ -45,6 +49,11 @@ $(VENV)/.installed: setup.py constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))" || \
 	  { echo "$(PYTHON) is not Python 3.10 to 3.13; give another: make demo PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv $(VENV_OPTIONS) $(VENV)
+ifeq ($(SYSTEM_ROS),yes)
+	echo $(ROS_NUMPY) > $(CONSTRAINTS)
+else
+	cp constraints.txt $(CONSTRAINTS)
+endif
 	$(INSTALL) setuptools wheel
 	$(INSTALL) --no-build-isolation -e ".[$(ROS_EXTRA)demo]"
 	@touch $@

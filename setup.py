@@ -55,7 +55,7 @@ setup(
     ],
     install_requires=[
         "setuptools",
-        "numpy>=1.21,<3",
+        "numpy>=1.23.2,<3",
         "opencv-python-headless>=4.5.4,<6",
         "ai-edge-litert>=1.2,<3",
         "flatbuffers>=2",
