@@ -32,10 +32,9 @@ _STORAGE_SUFFIXES = (".mcap", ".db3")
 
 def is_bag(path):
     """True for a rosbag2 directory and for a storage file (.mcap, .db3)."""
-    path = Path(path)
-    if path.is_file():
-        return path.suffix in _STORAGE_SUFFIXES
-    return path.is_dir() and ((path / "metadata.yaml").is_file() or bool(_storage_files(path)))
+    if os.path.isfile(path):
+        return Path(path).suffix in _STORAGE_SUFFIXES
+    return os.path.isfile(os.path.join(path, "metadata.yaml")) or bool(_storage_files(path))
 
 
 class BagFrames:
@@ -50,7 +49,7 @@ class BagFrames:
 
     def __init__(self, path, topic=None):
         """`topic` may be left out where the bag has one image topic. Raises UserError."""
-        self._path = Path(path)
+        self._path = Path(os.path.expanduser(path))
         with self._open() as reader:
             topics = {connection.topic: connection.msgtype for connection in reader.connections}
             images = [name for name, kind in topics.items() if kind in (IMAGE, COMPRESSED_IMAGE)]
@@ -106,7 +105,7 @@ class BagFrames:
     def _open(self):
         rosbag2 = _import_rosbags()
         path = self._path
-        if path.is_dir() and not (path / "metadata.yaml").is_file():
+        if os.path.isdir(path) and not os.path.isfile(path / "metadata.yaml"):
             files = _storage_files(path)  # a recording that was not closed
             if len(files) != 1:
                 raise UserError(f"{path}: no rosbag2 (no metadata.yaml in it)")
@@ -143,8 +142,8 @@ def write_bag(
     Returns the number of images written. Raises UserError if there is none, or path exists.
     """
     rosbag2 = _import_rosbags()
-    path = Path(path)
-    if path.exists() or path.is_symlink():
+    path = Path(os.path.expanduser(path))
+    if os.path.lexists(path):
         raise UserError(f"{path}: exists already; remove it or choose another name")
     if storage not in STORAGES:
         raise UserError(f"{storage}: no such storage; choose one of {', '.join(STORAGES)}")
@@ -258,7 +257,11 @@ def _until_broken(messages):
 
 
 def _storage_files(path):
-    return [file for file in path.iterdir() if file.suffix in _STORAGE_SUFFIXES]
+    """The storage files in a directory; none where it is no directory, or not a readable one."""
+    try:
+        return [file for file in Path(path).iterdir() if file.suffix in _STORAGE_SUFFIXES]
+    except OSError:
+        return []
 
 
 def _import_rosbags():

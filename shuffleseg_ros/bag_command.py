@@ -1,6 +1,9 @@
 """`shuffleseg bag`: writes a folder of images or a video as a rosbag2."""
 
+import re
+
 HELP = "write images or a video as a rosbag2 that `ros2 bag play` plays"
+TOPIC = r"(/[A-Za-z_][A-Za-z0-9_]*)+"
 
 
 def add_arguments(parser):
@@ -40,7 +43,7 @@ def run(args):
     from shuffleseg_core.frame_source import open_frames
     from shuffleseg_ros.bag import write_bag
 
-    if not args.topic.startswith("/") or args.topic.endswith("/"):
+    if not re.fullmatch(TOPIC, args.topic):
         raise UserError(f"--topic {args.topic}: must be a full topic name such as /camera/image")
     frames = open_frames(args.images)
     unreadable = []
@@ -63,8 +66,11 @@ def run(args):
             storage=args.storage,
             on_unreadable=report,
         )
-    skipped = f", {len(unreadable)} unreadable skipped" if unreadable else ""
-    print(f"{args.bag}: {count} images on {args.topic}{skipped}")
+    print(f"{args.bag}: {count} images on {args.topic}")
+    if unreadable:
+        raise UserError(
+            f"{len(unreadable)} of the frames could not be read; the others are in the bag"
+        )
     return 0
 
 

@@ -53,7 +53,10 @@ def values(snapshot):
                 (f"{stage} p95 (ms)", f"{p95 * 1e3:.2f}"),
             ]
     if snapshot.overhead is not None:
-        pairs.append(("overhead ratio", f"{snapshot.overhead:.3f}"))
+        pairs += [
+            ("overhead ratio", f"{snapshot.overhead:.3f}"),
+            ("overhead ratio without wait", f"{snapshot.overhead_without_wait:.3f}"),
+        ]
     return pairs
 
 

@@ -73,7 +73,11 @@ LATE = 0.5  # seconds behind schedule after which the schedule is moved instead 
 
 
 class DrivePlayer(Node):
-    """See the module. Raises UserError for a drive that cannot be played."""
+    """See the module.
+
+    Raises UserError for a drive that cannot be played; play() does for one without any readable
+    frame.
+    """
 
     def __init__(self, **node_options):
         super().__init__(NODE_NAME, **node_options)
@@ -120,7 +124,11 @@ class DrivePlayer(Node):
             self._spin_until(start + since_start)
             if frame.image is None:
                 unreadable += 1
-                self.get_logger().error(f"frame {frame.name} skipped: {frame.error}")
+                line = self._throttle.admit(
+                    "unreadable", f"frame {frame.name} skipped: {frame.error}"
+                )
+                if line:
+                    self.get_logger().error(line)
                 continue
             self._publish(frame)
             played += 1

@@ -2,6 +2,7 @@
 
 import os
 
+from shuffleseg_core.errors import UserError
 from shuffleseg_core.frame_source import open_frames
 from shuffleseg_core.synthetic_drive import SyntheticDrive
 from shuffleseg_ros.bag import BagFrames, is_bag
@@ -29,12 +30,14 @@ def timed_frames(source, rate=0.0, loop=False):
     """Yields (seconds since the start, Frame) in order; with `loop` again and again, for ever.
 
     rate: frames a second; 0 keeps the time of each frame. Frames that have none come at the
-    source's own rate, 15 Hz if it has none either.
+    source's own rate, 15 Hz if it has none either. Raises UserError at the end of a round without
+    any readable frame.
     """
     own_rate = source.rate or DEFAULT_RATE
     begin = 0.0
     while True:
         last = previous = None
+        readable = False
         for index, frame in enumerate(source):
             if rate:
                 since = index / rate
@@ -43,7 +46,10 @@ def timed_frames(source, rate=0.0, loop=False):
             else:
                 since = index / own_rate
             previous, last = last, since
+            readable = readable or frame.image is not None
             yield begin + since, frame
+        if last is not None and not readable:
+            raise UserError(f"no frame of the drive can be read; the last: {frame.error}")
         if not loop or last is None:
             return
         # The first frame of the next round comes as long after the last as that after its own.

@@ -24,7 +24,9 @@ class Snapshot:
     last_failure: str  # '' if none failed
     last_failure_age: "float | None"
     stages: dict  # stage name → (p50, p95) in seconds, over the window
-    overhead: "float | None"  # p50 of (ready → published) ÷ p50 of the bare segment()
+    # p50 over the frames of what the node took ÷ what the bare segment() of that frame took
+    overhead: "float | None"  # from received until published
+    overhead_without_wait: "float | None"  # from when the worker could begin until published
 
 
 class FrameStatistics:
@@ -55,8 +57,11 @@ class FrameStatistics:
             self._forget(now)
 
     def frame_labelled(self, stages):
-        """A frame's labels are out. `stages`: seconds by name, among them 'segment' (the bare
-        Segmenter.segment) and 'node' (from when the frame could be begun until published)."""
+        """A frame's labels are out.
+
+        `stages`: seconds by name, among them 'segment' (the bare Segmenter.segment), 'total' (from
+        received until published) and 'node' (from when the frame could be begun until published).
+        """
         with self._lock:
             now = self._clock()
             self._totals["labelled"] += 1
@@ -85,9 +90,11 @@ class FrameStatistics:
             name: tuple(np.percentile(values, (50, 95)).tolist())
             for name, values in by_stage.items()
         }
-        overhead = None
-        if percentiles.get("segment", (0,))[0] > 0:
-            overhead = percentiles["node"][0] / percentiles["segment"][0]
+        overheads = {
+            name: float(np.median(np.divide(by_stage[name], by_stage["segment"])))
+            for name in ("total", "node")
+            if by_stage[name]
+        }
         return Snapshot(
             received=totals.get("received", 0),
             labelled=totals.get("labelled", 0),
@@ -101,7 +108,8 @@ class FrameStatistics:
             last_failure=reason,
             last_failure_age=None if failed_at is None else now - failed_at,
             stages=percentiles,
-            overhead=overhead,
+            overhead=overheads.get("total"),
+            overhead_without_wait=overheads.get("node"),
         )
 
     def _forget(self, now):

@@ -3,6 +3,7 @@
 Best effort, as in ROS 2's sensor-data profile, connects to every publisher and is how this begins.
 But middlewares lose most large images on that way, so where every publisher of the topic offers
 reliable delivery, that is used instead. Either way the queue is one frame deep: the newest wins.
+At a change the old subscription stays until the new one has delivered, so that no frame is lost.
 """
 
 from rclpy.clock import Clock, ClockType
@@ -23,12 +24,14 @@ class ImageSubscription:
         self._node = node
         self._topic = topic
         self._callback = callback
-        self._subscription = None
-        self._subscribe(
+        self._last_stamp = None
+        self._retiring = None  # the old subscription, until the new one has delivered
+        self._reliability = (
             ReliabilityPolicy.RELIABLE
             if reliability == "reliable"
             else ReliabilityPolicy.BEST_EFFORT
         )
+        self._subscription = self._subscribe(self._reliability)
         self.topic_name = self._subscription.topic_name
         if reliability == "auto":
             self._timer = node.create_timer(
@@ -36,13 +39,33 @@ class ImageSubscription:
             )
 
     def _subscribe(self, reliability):
-        old = self._subscription
-        self._reliability = reliability
-        self._subscription = self._node.create_subscription(
-            Image, self._topic, self._callback, QoSProfile(depth=1, reliability=reliability)
+        return self._node.create_subscription(
+            Image,
+            self._topic,
+            lambda image: self._receive(image, reliability),
+            QoSProfile(depth=1, reliability=reliability),
         )
-        if old is not None:
-            self._node.destroy_subscription(old)
+
+    def _receive(self, image, reliability):
+        stamp = (image.header.stamp.sec, image.header.stamp.nanosec)
+        if self._retiring is not None and reliability == self._reliability:
+            self._node.destroy_subscription(self._retiring)
+            self._retiring = None
+            if stamp == self._last_stamp:
+                return  # the old subscription has delivered it already
+        elif reliability != self._reliability and self._retiring is None:
+            return  # it came to the old subscription, too late
+        self._last_stamp = stamp
+        self._callback(image)
+
+    def _change(self, reliability):
+        self._reliability = reliability
+        if self._retiring is None:
+            self._retiring = self._subscription
+            self._subscription = self._subscribe(reliability)
+        else:  # back to the old one, before the new one has delivered
+            self._node.destroy_subscription(self._subscription)
+            self._subscription, self._retiring = self._retiring, None
 
     def _follow_publishers(self):
         offered = {
@@ -57,4 +80,4 @@ class ImageSubscription:
             else ReliabilityPolicy.BEST_EFFORT
         )
         if wanted != self._reliability:
-            self._subscribe(wanted)
+            self._change(wanted)

@@ -24,7 +24,10 @@ def run_node(name, make_node, work=rclpy.spin, args=None):
     node = None
     try:
         use_large_image_profile()
-        rclpy.init(args=args)
+        try:
+            rclpy.init(args=args)
+        except Exception as error:  # its type differs from release to release
+            raise UserError(f"cannot start with these ROS arguments: {error}") from error
         node = make_node()
         work(node)
         return 0

@@ -262,26 +262,14 @@ def test_the_command_writes_a_folder_and_goes_on_past_a_bad_image(tmp_path, stor
     for i, frame in enumerate(frames(4)):
         cv2.imwrite(str(images / f"{i}.png"), cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
     (images / "1.png").write_bytes(b"no picture")
-    assert (
-        command(
-            images,
-            tmp_path / "bag",
-            "--rate",
-            5,
-            "--topic",
-            "/front/image",
-            "--frame-id",
-            "front",
-            "--storage",
-            storage,
-        )
-        == 0
-    )
+    options = ("--rate", 5, "--topic", "/front/image", "--frame-id", "front", "--storage", storage)
+    with pytest.raises(UserError, match="^1 of the frames could not be read"):
+        command(images, tmp_path / "bag", *options)
     source = BagFrames(tmp_path / "bag")
     assert source.topic == "/front/image"
     assert [f.time for f in source] == pytest.approx([0, 0.4, 0.6])
     out, err = capsys.readouterr()
-    assert "3 images on /front/image, 1 unreadable skipped" in out
+    assert "3 images on /front/image" in out
     assert "1.png" in err
     with pytest.raises(UserError, match="exists already"):
         command(images, tmp_path / "bag")
@@ -301,5 +289,32 @@ def test_the_command_refuses_bad_input(tmp_path):
         command(tmp_path / "none", tmp_path / "bag")
     with pytest.raises(UserError):
         command(tmp_path, tmp_path / "bag")  # an empty folder
+
+
+@pytest.mark.parametrize(
+    "topic", ["image", "/", "/image/", "//image", "/1image", "/my image", "/image\n", "/bild-1", ""]
+)
+def test_the_command_refuses_what_is_no_topic(tmp_path, topic):
     with pytest.raises(UserError, match="full topic name"):
-        command(tmp_path, tmp_path / "bag", "--topic", "image")
+        command(tmp_path, tmp_path / "bag", "--topic", topic)
+
+
+def test_the_home_folder_is_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_bag(frames(1), "~/bag")
+    assert len(BagFrames("~/bag")) == len(BagFrames(tmp_path / "bag")) == 1
+
+
+def test_names_too_long_and_locked_folders_are_no_bags(tmp_path):
+    assert not is_bag("x" * 300) and not is_bag(tmp_path / ("x" * 300) / "y")
+    with pytest.raises(UserError, match="cannot be written"):
+        write_bag(frames(1), tmp_path / ("x" * 300))
+    locked = tmp_path / "locked"
+    (locked / "inside").mkdir(parents=True)
+    locked.chmod(0)
+    try:
+        assert not is_bag(locked) and not is_bag(locked / "inside")
+        with pytest.raises(UserError):
+            BagFrames(locked)
+    finally:
+        locked.chmod(0o700)

@@ -194,16 +194,19 @@ def test_a_video_is_opened_as_one(tmp_path):
     assert [time for time, _ in timed_frames(source)] == pytest.approx([0, 0.2, 0.4])
 
 
+PIXEL = np.zeros((1, 1, 3), np.uint8)
+
+
 class Drive:
     """Frames with the given times."""
 
     truth = False
 
-    def __init__(self, times, rate=None):
-        self.times, self.rate = times, rate
+    def __init__(self, times, rate=None, image=PIXEL):
+        self.times, self.rate, self.image = times, rate, image
 
     def __iter__(self):
-        return (Frame(str(i), None, "none", None, time) for i, time in enumerate(self.times))
+        return (Frame(str(i), self.image, "bad", None, time) for i, time in enumerate(self.times))
 
 
 @pytest.mark.parametrize(
@@ -234,11 +237,33 @@ def test_the_times_of_frames_in_a_loop(drive, rate, times):
     assert [time for time, _ in looped] == pytest.approx(times)
 
 
+@pytest.mark.parametrize("loop", [False, True])
+def test_a_drive_without_any_readable_frame_ends_after_one_round(loop):
+    frames = timed_frames(Drive([None] * 3, image=None), loop=loop)
+    assert [next(frames)[1].image for _ in range(3)] == [None] * 3
+    with pytest.raises(UserError, match="no frame of the drive can be read; the last: bad"):
+        next(frames)
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_the_player_of_unreadable_frames_fails_and_does_not_flood(graph, tmp_path, loop):
+    folder = write_folder(tmp_path, pictures(30), unreadable=range(30))
+    with Player(graph, {"drive": str(folder), "loop": loop, "rate": 1000.0}) as player:
+        assert player.process.wait() == 1
+        errors = player.process.errors()
+        assert "frame 000 skipped" in errors[0]
+        assert "no frame of the drive can be read" in errors[-1]
+        # One line each, unless reading took so long that the throttle let another one pass.
+        assert len(errors) < 10
+        assert not any("Traceback" in line for line in player.process.lines)
+
+
 def test_open_drive_knows_what_there_is(tmp_path):
     assert len(open_drive("", num_frames=7)) == 7
     assert len(open_drive(str(write_folder(tmp_path, pictures(2))))) == 2
-    with pytest.raises(UserError):
-        open_drive(str(tmp_path / "none"))
+    for bad in (tmp_path / "none", "x" * 300, "/".join(["x" * 200] * 30)):
+        with pytest.raises(UserError):
+            open_drive(str(bad))
 
 
 def test_read_ahead_reads_ahead_but_not_everything():

@@ -66,7 +66,8 @@ def test_rates_and_latencies_are_over_the_window():
     assert (snapshot.rate_in, snapshot.rate_out, snapshot.dropped_recently) == (8, 6, 4)
     p50, p95 = snapshot.stages["total"]
     assert 0.024 <= p50 < p95 <= 0.039
-    assert snapshot.overhead == pytest.approx(1.2)
+    assert snapshot.overhead == pytest.approx(2.0)
+    assert snapshot.overhead_without_wait == pytest.approx(1.2)
     clock.now += 10
     snapshot = statistics.snapshot()
     assert snapshot.newest_age == pytest.approx(10) and snapshot.rate_in == 0
@@ -120,6 +121,17 @@ def test_values_are_texts_in_the_order_of_the_stages():
         "total p50 (ms)",
     ]
     assert dict(pairs)["total p50 (ms)"] == "20.00"
+
+
+def test_the_overhead_is_each_frames_own():
+    statistics = FrameStatistics(clock=Clock())
+    for segment, total, node in ((0.01, 0.02, 0.011), (0.1, 0.15, 0.12), (0.05, 0.055, 0.055)):
+        statistics.frame_labelled({"segment": segment, "total": total, "node": node})
+    snapshot = statistics.snapshot()
+    assert snapshot.overhead == pytest.approx(1.5)
+    assert snapshot.overhead_without_wait == pytest.approx(1.1)
+    told = dict(diagnostics_report.values(snapshot))
+    assert told["overhead ratio"] == "1.500" and told["overhead ratio without wait"] == "1.100"
 
 
 def test_resident_memory_is_plausible():

