@@ -15,7 +15,9 @@ OUTPUT ?= demo_out
 TESTS ?= test
 
 BIN := $(VENV)/bin
-SYSTEM_ROS := $(shell $(PYTHON) -c "import rclpy, sensor_msgs, diagnostic_msgs" 2>/dev/null && echo yes)
+# Sourcing a ROS 2 sets ROS_DISTRO.
+SYSTEM_ROS := $(shell test -n "$$ROS_DISTRO" && \
+  $(PYTHON) -c "import rclpy, sensor_msgs, diagnostic_msgs" 2>/dev/null && echo yes)
 ifeq ($(SYSTEM_ROS),yes)
   VENV_OPTIONS := --system-site-packages
   ROS_EXTRA :=
@@ -36,10 +38,10 @@ demo: setup
 	$(BIN)/shuffleseg demo --drive "$(DRIVE)" --model "$(MODEL)" --seconds $(DURATION) --output "$(OUTPUT)"
 
 test: setup-dev lint
-	$(BIN)/pytest $(TESTS)
+	PYTHONSAFEPATH=1 $(BIN)/python -m pytest $(TESTS)
 
 lint: setup-dev
-	$(BIN)/ruff check
+	$(BIN)/python -m ruff check
 
 setup: $(VENV)/.installed
 setup-dev: $(VENV)/.installed-dev
