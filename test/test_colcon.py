@@ -121,6 +121,8 @@ def test_installed_nodes_label_as_the_segmenter_does(workspace, graph, tiny_tfli
         assert len(by_stamp) == 40
         labels.wait_for_count(30)
         node.assert_clean_end(node.stop())
+    images.close()
+    labels.close()
     compared = labels.messages()
     assert len(compared) >= 30
     for message in compared:
