@@ -15,6 +15,7 @@ import numpy as np
 
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.frame_source import Frame
+from shuffleseg_core.user_path import user_path
 from shuffleseg_ros.camera_info import pinhole_fields
 from shuffleseg_ros.image_conversion import ImageError, to_image, to_rgb
 
@@ -49,7 +50,7 @@ class BagFrames:
 
     def __init__(self, path, topic=None):
         """`topic` may be left out where the bag has one image topic. Raises UserError."""
-        self._path = Path(os.path.expanduser(path))
+        self._path = user_path(path)
         with self._open() as reader:
             topics = {connection.topic: connection.msgtype for connection in reader.connections}
             images = [name for name, kind in topics.items() if kind in (IMAGE, COMPRESSED_IMAGE)]
@@ -142,7 +143,7 @@ def write_bag(
     Returns the number of images written. Raises UserError if there is none, or path exists.
     """
     rosbag2 = _import_rosbags()
-    path = Path(os.path.expanduser(path))
+    path = user_path(path)
     if os.path.lexists(path):
         raise UserError(f"{path}: exists already; remove it or choose another name")
     if storage not in STORAGES:

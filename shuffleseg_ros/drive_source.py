@@ -1,10 +1,9 @@
 """Opens whatever can be played as a drive, and times its frames."""
 
-import os
-
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.frame_source import open_frames
 from shuffleseg_core.synthetic_drive import SyntheticDrive
+from shuffleseg_core.user_path import user_path
 from shuffleseg_ros.bag import BagFrames, is_bag
 
 DEFAULT_RATE = 15.0  # Hz, where neither the frames nor their source know
@@ -20,7 +19,7 @@ def open_drive(drive, *, topic="", seed=0, width=640, height=360, num_frames=300
         return SyntheticDrive(
             seed=seed, width=width, height=height, num_frames=num_frames, rate=DEFAULT_RATE
         )
-    drive = os.path.expanduser(drive)
+    drive = user_path(drive)
     if is_bag(drive):
         return BagFrames(drive, topic or None)
     return open_frames(drive)

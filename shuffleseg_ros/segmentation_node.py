@@ -135,9 +135,8 @@ class SegmentationNode(Node):
         self.destroy_node()
 
     def _load_model(self):
-        model = self.get_parameter("model").value
         segmenter = Segmenter(
-            os.path.expanduser(model) if model else None,
+            self.get_parameter("model").value or None,
             num_threads=self.get_parameter("num_threads").value,
         )
         # The first inference sets up the interpreter's memory; have that done before frames come.

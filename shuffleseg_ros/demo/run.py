@@ -19,6 +19,7 @@ from shuffleseg_core.json_output import write_json
 from shuffleseg_core.model_description import read_description
 from shuffleseg_core.segmenter import Segmenter, default_model_path
 from shuffleseg_core.tflite_file import TFLiteFile
+from shuffleseg_core.user_path import user_path
 
 from ..fastdds_profile import use_large_image_profile
 from .monitor import Monitor
@@ -49,14 +50,14 @@ def run_demo(
         UserError: node or player cannot start (its reason is passed on), or nothing is labelled.
         KeyboardInterrupt: Ctrl-C or SIGTERM; what was labelled until then is in `output`.
     """
-    folder = Path(os.path.expanduser(output))
+    folder = user_path(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror}") from error
     use_private_graph()
     use_large_image_profile()
-    model_path = Path(os.path.expanduser(model)) if model else default_model_path()
+    model_path = user_path(model) if model else default_model_path()
     label_map = _label_map(model_path)
 
     with contextlib.ExitStack() as ending:  # in reverse order, whatever happens
