@@ -79,8 +79,8 @@ setup(
     entry_points={
         "console_scripts": [
             "shuffleseg = shuffleseg_core.cli:main",
-            "segmentation_node = shuffleseg_ros.segmentation_node:main",
-            "drive_player = shuffleseg_ros.drive_player:main",
+            "segmentation_node = shuffleseg_ros.executables:segmentation_node",
+            "drive_player = shuffleseg_ros.executables:drive_player",
         ],
         "shuffleseg.commands": [
             "train = shuffleseg_training.train_command",

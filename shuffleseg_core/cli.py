@@ -11,6 +11,7 @@ import argparse
 import sys
 from importlib.metadata import entry_points
 
+from . import __version__
 from .errors import UserError
 
 GROUP = "shuffleseg.commands"
@@ -22,6 +23,7 @@ def main(argv: list[str] | None = None) -> int:
         prog="shuffleseg",
         description="Semantic segmentation of street scenes for small computers.",
     )
+    parser.add_argument("--version", action="version", version=f"shuffleseg {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for entry in sorted({e.name: e for e in entry_points(group=GROUP)}.values()):
         try:

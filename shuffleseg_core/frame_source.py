@@ -83,7 +83,9 @@ class ImageFolder:
         except OSError as error:
             raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
         if not self.files:
-            raise UserError(f"{folder}: no images in this folder; give one with .jpg or .png files")
+            inside = self.folder / "images"
+            hint = inside if inside.is_dir() else "one with .jpg or .png files"
+            raise UserError(f"{folder}: no images in this folder; give {hint}")
         labels = self.folder.resolve().parent / "labels"
         self._labels = labels
         self.truth = (

