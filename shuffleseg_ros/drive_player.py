@@ -49,7 +49,7 @@ PARAMETERS = (
     NodeParameter(
         "wait_for_subscribers",
         1,
-        "Hold the first frame until this many subscribe to image.",
+        "Hold the first frame until this many nodes subscribe to image.",
         0,
         100,
     ),
@@ -112,7 +112,7 @@ class DrivePlayer(Node):
             self.get_logger().info(
                 f"waiting for {awaited} to subscribe to {self._image.topic_name}"
             )
-            while self._image.get_subscription_count() < awaited:
+            while self._subscribers() < awaited:
                 self._spin_until(time.monotonic() + 0.05)
         self._spin_until(time.monotonic() + self._value("start_delay"))
         drive = self._value("drive") or "the synthetic drive"
@@ -141,6 +141,12 @@ class DrivePlayer(Node):
         self._frames.close()
         self._executor.shutdown(timeout_sec=0)
         self.destroy_node()
+
+    def _subscribers(self):
+        """Nodes that subscribe to image; one may do so by several subscriptions."""
+        found = self.get_subscriptions_info_by_topic(self._image.topic_name)
+        nodes = {(subscription.node_namespace, subscription.node_name) for subscription in found}
+        return min(len(nodes), self._image.get_subscription_count())
 
     def _publish(self, frame):
         header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._value("frame_id"))

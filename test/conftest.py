@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+# Programs under test must see Ctrl-C, also where the tests are a shell's background job, which has
+# SIGINT ignored and hands that on.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before anything imports them.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")

@@ -28,7 +28,7 @@ class Monitor(Node):
         on_pair: called with (rgb [H, W, 3], labels [H, W], truth [H, W] or None) of each frame.
 
     Attributes:
-        frames_played, frames_labelled: images and label images that arrived.
+        frames_labelled: label images that arrived.
         latencies: seconds from an image's stamp to the arrival of its labels.
         first_label: time.monotonic() of the first label image, None before it.
         diagnostics: newest values by name.
@@ -38,7 +38,7 @@ class Monitor(Node):
 
     def __init__(self, label_map: LabelMap, on_pair):
         super().__init__("demo_monitor")
-        self.frames_played = 0
+        self._played: set[int] = set()  # stamps
         self.frames_labelled = 0
         self.latencies: list[float] = []
         self.first_label = None
@@ -59,6 +59,11 @@ class Monitor(Node):
         self.create_subscription(Image, "segmentation/labels", self._receive_labels, qos)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._receive_diagnostics, qos)
 
+    @property
+    def frames_played(self) -> int:
+        """Images that the player is known to have published."""
+        return len(self._played)
+
     def miou(self) -> float | None:
         """Mean IoU over the frames that have truth, 0–1; None where none has."""
         if not self._score_truth or not self._matrix.counts.any():
@@ -66,7 +71,7 @@ class Monitor(Node):
         return self._matrix.miou()
 
     def _receive_image(self, message):
-        self.frames_played += 1
+        self._played.add(_nanoseconds(message))
         _keep(self._images, message)
 
     def _receive_truth(self, message):
@@ -78,6 +83,7 @@ class Monitor(Node):
             self.first_label = time.monotonic()
         self.frames_labelled += 1
         stamp = _nanoseconds(message)
+        self._played.add(stamp)  # it surely was, also where the image itself got lost on its way
         self.latencies.append((arrived - stamp) / 1e9)
         image = self._images.pop(stamp, None)
         truth = self._truths.pop(stamp, None)

@@ -48,7 +48,7 @@ class RosProcess:
             stderr=subprocess.STDOUT,
             # Ctrl-C in the terminal must reach the demo, which then ends its processes in order.
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=_endable,
         )
 
     @property
@@ -86,7 +86,9 @@ class RosProcess:
         return None
 
 
-def _end_with_parent() -> None:
-    """In a child: take the death of its parent, whatever that died of, as Ctrl-C (Linux only)."""
+def _endable() -> None:
+    """In a child: let Ctrl-C end it, and (on Linux) the death of its parent, however that died."""
+    # Shells start background jobs with SIGINT ignored, which children would inherit.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
