@@ -65,7 +65,7 @@ class TFLiteFile:
                 f"model {path}: not a TFLite model; give a .tflite file, "
                 "as `shuffleseg export` writes it"
             )
-        with self._damage_reported():
+        with _DamageReported(self.path):
             self._model = Table(self.data, struct.unpack_from("<I", self.data)[0])
             self.metadata = self._read_metadata()
             self.tensors, self.inputs, self.outputs, self.operators = self._read_graph()
@@ -101,9 +101,6 @@ class TFLiteFile:
             if operator.code == _ARG_MAX:
                 return self.tensors[operator.inputs[0]].shape[-1]
         return None
-
-    def _damage_reported(self):
-        return _DamageReported(self.path)
 
     def _read_metadata(self) -> dict[str, bytes]:
         buffers = list(self._tables(self._model, 4))

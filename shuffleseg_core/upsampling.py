@@ -19,7 +19,7 @@ class LabelUpsampler:
 
     def __init__(self, align_corners: bool = False):
         self.align_corners = align_corners
-        self._size = None
+        self._sizes = None  # (of the logits, wanted) that the buffers fit
 
     def __call__(self, logits: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """Resize and choose.
@@ -32,11 +32,15 @@ class LabelUpsampler:
             uint8 [height, width], a new array.
         """
         width, height = size
-        if self._size != size:
-            self._size = size
+        sizes = (logits.shape[:2], size)
+        if self._sizes != sizes:
+            self._sizes = sizes
             self._best = np.empty((height, width), np.float32)
             self._rival = np.empty((height, width), np.float32)
             self._wins = np.empty((height, width), bool)
+            if self.align_corners:
+                self._rows = align_corners_matrix(height, logits.shape[0])
+                self._columns = align_corners_matrix(width, logits.shape[1])
         planes = np.ascontiguousarray(logits.transpose(2, 0, 1), dtype=np.float32)
         self._resize(planes[0], self._best)
         labels = np.zeros((height, width), np.uint8)
@@ -52,9 +56,7 @@ class LabelUpsampler:
             cv2.resize(plane, out.shape[::-1], dst=out, interpolation=cv2.INTER_LINEAR)
             return
         # OpenCV has no such convention; the resize is separable, so two products do it.
-        rows = align_corners_matrix(out.shape[0], plane.shape[0])
-        columns = align_corners_matrix(out.shape[1], plane.shape[1])
-        np.matmul(rows @ plane, columns.T, out=out)
+        np.matmul(self._rows @ plane, self._columns.T, out=out)
 
 
 def align_corners_matrix(size: int, source_size: int) -> np.ndarray:

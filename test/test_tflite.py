@@ -70,22 +70,31 @@ def test_file_equals_keras_model(tiny_models, rng):
     np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
 
 
-def _with_metadata(path, target, text):
-    """A copy with another description, or (None) without any."""
+def _edited(path, target, edit):
+    """A copy of a .tflite after edit(model), which gets the schema's object."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
-    for entry in model.metadata:
-        if entry.name == METADATA_NAME.encode():
-            if text is None:
-                entry.name = b"something_else"
-            else:
-                model.buffers[entry.buffer].data = list(text.encode())
+    edit(model)
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     target.write_bytes(bytes(builder.Output()))
     return target
+
+
+def _with_metadata(path, target, text):
+    """A copy with another description, or (None) without any."""
+
+    def edit(model):
+        for entry in model.metadata:
+            if entry.name == METADATA_NAME.encode():
+                if text is None:
+                    entry.name = b"something_else"
+                else:
+                    model.buffers[entry.buffer].data = list(text.encode())
+
+    return _edited(path, target, edit)
 
 
 def test_file_without_description_still_runs(tiny_models, tmp_path, street):
@@ -139,18 +148,11 @@ def test_described_input_range_is_fed(tiny_models, tmp_path, rng):
 
 
 def test_model_of_no_fixed_size(tiny_models, tmp_path):
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
+    def edit(model):
+        graph = model.subgraphs[0]
+        graph.tensors[graph.inputs[0]].shapeSignature = [1, -1, -1, 3]
 
-    model = schema.ModelT.InitFromObj(
-        schema.Model.GetRootAs((tiny_models / "logits.tflite").read_bytes(), 0)
-    )
-    graph = model.subgraphs[0]
-    graph.tensors[graph.inputs[0]].shapeSignature = [1, -1, -1, 3]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    path = tmp_path / "any.tflite"
-    path.write_bytes(bytes(builder.Output()))
+    path = _edited(tiny_models / "logits.tflite", tmp_path / "any.tflite", edit)
     with pytest.raises(UserError, match="one size"):
         Segmenter(path)
 
@@ -188,17 +190,10 @@ for path in sys.argv[1:]:
 
 
 def test_not_a_segmentation_model(tmp_path, tiny_models):
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
+    def edit(model):
+        graph = model.subgraphs[0]
+        graph.outputs = [graph.operators[2].outputs[0], graph.outputs[0]]
 
-    model = schema.ModelT.InitFromObj(
-        schema.Model.GetRootAs((tiny_models / "logits.tflite").read_bytes(), 0)
-    )
-    graph = model.subgraphs[0]
-    graph.outputs = [graph.operators[2].outputs[0], graph.outputs[0]]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    path = tmp_path / "two.tflite"
-    path.write_bytes(bytes(builder.Output()))
+    path = _edited(tiny_models / "logits.tflite", tmp_path / "two.tflite", edit)
     with pytest.raises(UserError, match="a segmentation model gives"):
         Segmenter(path)

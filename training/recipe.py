@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from shuffleseg_core.errors import UserError
-from shuffleseg_core.size import format_size, parse_size
+from shuffleseg_core.size import parse_size
 
 RECIPES = resources.files(__package__) / "recipes"
 
@@ -175,7 +175,7 @@ def _from_dict(data: dict, name: str) -> Recipe:
         about=data.get("about") or {},
     )
     augmentation, optimization = recipe.augmentation, recipe.optimization
-    format_size(parse_size(augmentation.crop))
+    parse_size(augmentation.crop)
     for good, what in (
         (0 < augmentation.min_scale <= augmentation.max_scale, "0 < min_scale <= max_scale"),
         (augmentation.scale_step > 0, "scale_step > 0"),
