@@ -20,6 +20,7 @@ ROS_WHEELS = [
 ]
 
 PICTURES = ["matplotlib>=3.7,<4"]
+TRAINING = ["keras>=3.8,<4", "tensorboardX>=2.6.2,<3", "pycocotools>=2.0.7,<3", *PICTURES]
 
 setup(
     name=NAME,
@@ -32,7 +33,10 @@ setup(
     packages=[
         "shuffleseg_core",
         "shuffleseg_core.commands",
+        "shuffleseg_core.datasets",
+        "shuffleseg_core.evaluation",
         "shuffleseg_core.export",
+        "shuffleseg_core.import_weights",
         "shuffleseg_core.models",
         "shuffleseg_core.models.shufflenet_v2",
         "shuffleseg_core.synthetic_drive",
@@ -66,11 +70,15 @@ setup(
     extras_require={
         "ros": ROS_WHEELS,
         "demo": PICTURES,
-        "train": ["keras>=3.8,<4", "tensorflow-cpu>=2.19,<2.22", *PICTURES],
+        "train": [*TRAINING, "tensorflow-cpu>=2.19,<2.22"],
+        # Training without TensorFlow; on a GPU machine install jax[cuda12] beside it.
+        "train-jax": [*TRAINING, "jax>=0.4.34"],
         "dev": [
             "pytest>=8,<10",
             "hypothesis>=6.100,<7",
             "ruff>=0.11,<1",
+            # The benchmark's own evaluation, to which ours is held equal.
+            "cityscapesscripts>=2.2.4,<3",
             # To build and try the package as a robot's workspace does.
             "colcon-common-extensions>=0.3,<1",
             "catkin_pkg>=1,<2",
@@ -86,8 +94,12 @@ setup(
             "train = shuffleseg_training.train_command",
             "bag = shuffleseg_ros.bag_command",
             "demo = shuffleseg_ros.demo.command",
+            "benchmark-input = shuffleseg_training.benchmark_input_command",
+            "check-data = shuffleseg_core.commands.check_data",
+            "compare-masks = shuffleseg_core.commands.compare_masks",
             "evaluate = shuffleseg_core.commands.evaluate",
             "export = shuffleseg_core.commands.export",
+            "import-weights = shuffleseg_core.commands.import_weights",
             "segment = shuffleseg_core.commands.segment",
             "summary = shuffleseg_core.commands.summary",
         ],

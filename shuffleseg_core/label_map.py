@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .cityscapes_labels import LABELS
 from .errors import UserError
 
 # Colours and order: CamVid's 11-class version (SegNet authors' split).
@@ -24,28 +25,8 @@ _CAMVID = (
     ("bicyclist", (0, 128, 192)),
 )
 
-# trainIds and colours of the Cityscapes benchmark.
-_CITYSCAPES = (
-    ("road", (128, 64, 128)),
-    ("sidewalk", (244, 35, 232)),
-    ("building", (70, 70, 70)),
-    ("wall", (102, 102, 156)),
-    ("fence", (190, 153, 153)),
-    ("pole", (153, 153, 153)),
-    ("traffic light", (250, 170, 30)),
-    ("traffic sign", (220, 220, 0)),
-    ("vegetation", (107, 142, 35)),
-    ("terrain", (152, 251, 152)),
-    ("sky", (70, 130, 180)),
-    ("person", (220, 20, 60)),
-    ("rider", (255, 0, 0)),
-    ("car", (0, 0, 142)),
-    ("truck", (0, 0, 70)),
-    ("bus", (0, 60, 100)),
-    ("train", (0, 80, 100)),
-    ("motorcycle", (0, 0, 230)),
-    ("bicycle", (119, 11, 32)),
-)
+# In the order of the benchmark's trainIds.
+_CITYSCAPES = tuple((label.name, label.color) for label in LABELS if 0 <= label.train_id < 255)
 
 _KNOWN = {"camvid": (_CAMVID, 11), "cityscapes": (_CITYSCAPES, 255)}
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from shuffleseg_core.dataset import open_dataset
+from shuffleseg_core.datasets import open_dataset
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.frame_source import open_frames
 from tiny_camvid import make_camvid

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from shuffleseg_core.dataset import Dataset
+from shuffleseg_core.datasets import Dataset
 from shuffleseg_core.synthetic_dataset import SyntheticDataset
 
 from .augmentation import Augmentation

@@ -22,7 +22,7 @@ class DataRecipe:
     """Which images.
 
     Attributes:
-        dataset: a key of `shuffleseg_core.dataset.DATASETS`.
+        dataset: a key of `shuffleseg_core.datasets.DATASETS`.
         train_split, val_split: split names; no validation where val_split is None.
         synthetic_share: share of the views, 0 to 1, that show frames of synthetic drives
             (CamVid's classes) instead of the data set's.

@@ -17,7 +17,7 @@ import yaml
 from tqdm import tqdm
 
 from shuffleseg_core.atomic_file import atomic_path
-from shuffleseg_core.dataset import Dataset, open_dataset
+from shuffleseg_core.datasets import Dataset, open_dataset
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.metrics import ConfusionMatrix
 from shuffleseg_core.models.trained_network import WEIGHTS, TrainedNetwork

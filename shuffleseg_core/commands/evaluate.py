@@ -17,7 +17,7 @@ def add_arguments(parser):
 def run(args) -> int:
     from tqdm import tqdm
 
-    from ..dataset import open_dataset
+    from ..datasets import open_dataset
     from ..errors import UserError
     from ..metrics import ConfusionMatrix
     from ..segmenter import Segmenter
