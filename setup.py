@@ -43,6 +43,7 @@ setup(
         "shuffleseg_ros",
         "shuffleseg_ros.demo",
         "shuffleseg_training",
+        "shuffleseg_training.engines",
     ],
     package_dir={"shuffleseg_training": "training"},
     package_data={

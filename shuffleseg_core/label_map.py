@@ -28,7 +28,45 @@ _CAMVID = (
 # In the order of the benchmark's trainIds.
 _CITYSCAPES = tuple((label.name, label.color) for label in LABELS if 0 <= label.train_id < 255)
 
-_KNOWN = {"camvid": (_CAMVID, 11), "cityscapes": (_CITYSCAPES, 255)}
+# The paper's nine classes, in its order (section 3.2); colours of their Cityscapes counterparts.
+_COCO = (
+    ("background", (0, 0, 0)),
+    ("person", (220, 20, 60)),
+    ("car", (0, 0, 142)),
+    ("truck", (0, 0, 70)),
+    ("bus", (0, 60, 100)),
+    ("train", (0, 80, 100)),
+    ("motorcycle", (0, 0, 230)),
+    ("bicycle", (119, 11, 32)),
+    ("stop sign", (220, 220, 0)),
+    ("parking meter", (153, 153, 153)),
+)
+
+_VOC2012 = (
+    "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse "
+    "motorbike person pottedplant sheep sofa train tvmonitor"
+).split()
+
+
+def spread_color(index: int) -> tuple[int, int, int]:
+    """PASCAL VOC's colour map: bits of the index spread over the channels' high bits.
+
+    Index 0 is black, neighbours are far apart.
+    """
+    channels = [0, 0, 0]
+    for shift in range(7, -1, -1):
+        for channel in range(3):
+            channels[channel] |= ((index >> channel) & 1) << shift
+        index >>= 3
+    return tuple(channels)
+
+
+_KNOWN = {
+    "camvid": (_CAMVID, 11),
+    "cityscapes": (_CITYSCAPES, 255),
+    "coco": (_COCO, 255),
+    "voc2012": (tuple((name, spread_color(id_)) for id_, name in enumerate(_VOC2012)), 255),
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +108,7 @@ class LabelMap:
 
     @classmethod
     def named(cls, name: str) -> LabelMap:
-        """The label map of a known data set: `camvid` or `cityscapes`."""
+        """The label map of a known data set: `camvid`, `cityscapes`, `coco` or `voc2012`."""
         if name not in _KNOWN:
             raise UserError(f"label map {name!r} is not known; choose from {', '.join(_KNOWN)}")
         classes, ignore_id = _KNOWN[name]
@@ -81,7 +119,8 @@ class LabelMap:
         """Names class_0, class_1, … with well-spread colours, for files without a description."""
         return cls(
             tuple(f"class_{i}" for i in range(num_classes)),
-            tuple(_spread_color(i) for i in range(num_classes)),
+            # From 1, since black stands for "no class".
+            tuple(spread_color(i + 1) for i in range(num_classes)),
         )
 
     @cached_property
@@ -114,14 +153,3 @@ class LabelMap:
                 f"label map: {type(error).__name__}: {error}; "
                 "needs 'names' and 'colors' of equal length"
             ) from error
-
-
-def _spread_color(index: int) -> tuple[int, int, int]:
-    """The PASCAL VOC colour map: bits of the id spread over the channels' high bits."""
-    channels = [0, 0, 0]
-    value = index + 1  # index 0 would be black, which stands for "no class"
-    for shift in range(7, -1, -1):
-        for channel in range(3):
-            channels[channel] |= ((value >> channel) & 1) << shift
-        value >>= 3
-    return tuple(channels)

@@ -12,7 +12,12 @@ from shuffleseg_core.errors import UserError
 keras = pytest.importorskip("keras", exc_type=ImportError)
 
 from shuffleseg_core.models import build_model  # noqa: E402
-from shuffleseg_core.models.shufflenet_v2 import STAGE_WIDTHS, load_dpc_cell  # noqa: E402
+from shuffleseg_core.models.shufflenet_v2 import (  # noqa: E402
+    STAGE_WIDTHS,
+    UNIT_VARIANTS,
+    load_dpc_cell,
+    unit_variant_of,
+)
 from shuffleseg_core.models.statistics import model_statistics  # noqa: E402
 
 pytestmark = requires_tensorflow
@@ -35,25 +40,28 @@ def test_costs_of_table_1(head, size, parameters, gmac):
 
 def test_counting_without_keras_gives_keras_counts():
     program = """
-import sys
+import itertools, sys
 if sys.argv[1] == "without":
     sys.modules["keras"] = None
 from shuffleseg_core.models import build_model, engine
+from shuffleseg_core.models.shufflenet_v2 import UNIT_VARIANTS
 from shuffleseg_core.models.statistics import model_statistics
 assert engine.keras.__name__.startswith("shuffleseg_core") == (sys.argv[1] == "without")
-for head in ("basic", "dpc"):
-    for stride in (8, 16, 32):
-        for multiplier in (0.5, 1.0, 1.5, 2.0):
-            model = build_model("shufflenet_v2", 7, head=head, input_size=(71, 33),
-                                output_stride=stride, depth_multiplier=multiplier)
-            print(model_statistics(model))
+multipliers = itertools.cycle((0.5, 1.0, 1.5, 2.0))
+for head, stride in itertools.product(("basic", "dpc"), (8, 16, 32)):
+    model = build_model("shufflenet_v2", 7, head=head, input_size=(71, 33),
+                        output_stride=stride, depth_multiplier=next(multipliers))
+    print(model_statistics(model))
+for variant in UNIT_VARIANTS:
+    model = build_model("shufflenet_v2", 7, input_size=(71, 33), unit_variant=variant)
+    print(model_statistics(model))
 """
     counts = [
         subprocess.run([sys.executable, "-c", program, way], check=True, capture_output=True).stdout
         for way in ("with", "without")
     ]
     assert counts[0] == counts[1]
-    assert counts[0].count(b"\n") == 24
+    assert counts[0].count(b"\n") == 6 + 3
 
 
 @pytest.mark.parametrize("head", ["basic", "dpc"])
@@ -93,6 +101,38 @@ def test_stage_widths(multiplier):
     assert tuple(widths) == STAGE_WIDTHS[multiplier]
 
 
+@pytest.mark.parametrize(
+    "multiplier, published, last",
+    # Trained parameters of torchvision's classifiers, with 1000 classes behind a last 1×1.
+    [
+        (0.5, 1_366_792, 1024),
+        (1.0, 2_278_604, 1024),
+        (1.5, 3_503_624, 1024),
+        (2.0, 7_393_996, 2048),
+    ],
+)
+def test_torchvisions_units_have_its_parameters(multiplier, published, last):
+    model = build_model("shufflenet_v2", 5, depth_multiplier=multiplier, unit_variant="torchvision")
+    backbone = keras.Model(model.input, model.get_layer("stage4_output").output)
+    trained = sum(np.prod(weight.shape) for weight in backbone.trainable_weights)
+    classifier = STAGE_WIDTHS[multiplier][-1] * last + 2 * last + last * 1000 + 1000
+    assert trained + classifier == published
+
+
+def test_authors_units_keep_the_shortcuts_width():
+    model = build_model("shufflenet_v2", 5, unit_variant="megvii")
+    assert model.get_layer("stage2_unit1_shortcut_conv1x1").kernel.shape == (1, 1, 24, 24)
+    assert model.get_layer("stage2_unit1_conv1x1_before").kernel.shape == (1, 1, 24, 58)
+    assert model.get_layer("stage2_unit1_conv1x1_after").kernel.shape == (1, 1, 58, 92)
+    assert model.get_layer("stage3_unit1_conv1x1_after").kernel.shape == (1, 1, 116, 116)
+
+
+@pytest.mark.parametrize("variant", UNIT_VARIANTS)
+def test_a_model_knows_its_unit_variant(variant):
+    model = build_model("shufflenet_v2", 5, depth_multiplier=0.5, unit_variant=variant)
+    assert unit_variant_of(model) == variant
+
+
 def test_dpc_rates_double_at_output_stride_8():
     model = build_model("shufflenet_v2", 5, head="dpc", output_stride=8)
     for index, branch in enumerate(load_dpc_cell()):
@@ -106,6 +146,8 @@ def test_channel_shuffle_interleaves_the_halves():
     x = np.arange(6, dtype=np.float32).reshape(1, 1, 1, 6)
     shuffled = keras.ops.convert_to_numpy(ChannelShuffle(2)(x))
     assert shuffled.ravel().tolist() == [0, 3, 1, 4, 2, 5]
+    apart = keras.ops.convert_to_numpy(ChannelShuffle(3)(x))
+    assert apart.ravel().tolist() == [0, 2, 4, 1, 3, 5]
 
 
 def test_align_corners_resize_keeps_corner_samples(rng):
@@ -123,6 +165,7 @@ def test_align_corners_resize_keeps_corner_samples(rng):
         ({"head": "aspp"}, "aspp"),
         ({"output_stride": 4}, "output_stride"),
         ({"depth_multiplier": 3}, "depth_multiplier"),
+        ({"unit_variant": "caffe"}, "unit_variant"),
         ({"widht": 3}, "widht"),
     ],
 )

@@ -1,76 +1,62 @@
-"""Training: augmentation, schedule, loss, recipes, and going on after a kill."""
+"""Training: the run folder, and going on after a kill, a full disk, a vanished folder."""
 
+import importlib.util
 import json
+import resource
+import shutil
 import signal
-import subprocess
-import sys
+import threading
 import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from conftest import requires_tensorflow
-from shuffleseg_core.errors import UserError
 from tiny_camvid import make_camvid
+from tiny_training import (
+    assert_equal_weights,
+    kill_after_checkpoint,
+    run,
+    start,
+    stop_after_checkpoint,
+    train_command,
+    weights_of,
+)
 
 pytest.importorskip("keras", exc_type=ImportError)
-pytestmark = requires_tensorflow
-
-from shuffleseg_training.augmentation import PAD_VALUE, Augmentation  # noqa: E402
-from shuffleseg_training.loss import PixelCrossEntropy, enet_class_weights  # noqa: E402
-from shuffleseg_training.poly_schedule import PolySchedule  # noqa: E402
-from shuffleseg_training.recipe import load_recipe, recipe_names  # noqa: E402
-
-TINY = (
-    "model.depth_multiplier=0.5",
-    "augmentation.crop=64x48",
-    "optimization.batch_size=2",
-    "optimization.epochs=20",
-    "optimization.slow_start_steps=2",
-    "data.synthetic_share=0",
+requires_jax = pytest.mark.skipif(
+    importlib.util.find_spec("jax") is None, reason="JAX is not installed"
 )
+BACKENDS = [
+    pytest.param("tensorflow", marks=requires_tensorflow),
+    pytest.param("jax", marks=requires_jax),
+]
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    size=st.tuples(st.integers(8, 60), st.integers(8, 60)),
-    crop=st.tuples(st.integers(4, 70), st.integers(4, 70)),
-)
-def test_augmented_pixels_keep_their_labels(seed, size, crop):
-    """Every pixel's colour tells its label, before and after."""
-    rng = np.random.default_rng(seed)
-    labels = np.full(size[::-1], rng.integers(0, 10), np.uint8)
-    image = np.repeat((labels * 20)[:, :, None], 3, axis=2)
-    view, ids = Augmentation(crop)(image, labels, 255, rng)
-    assert view.shape == (crop[1], crop[0], 3) and view.dtype == np.float32
-    assert ids.shape == (crop[1], crop[0]) and ids.dtype == np.uint8
-    outside = ids == 255
-    assert (view[outside] == PAD_VALUE).all()
-    assert (view[~outside] == ids[~outside][:, None] * 20).all()
-    assert (~outside).any()
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return make_camvid(tmp_path_factory.mktemp("data") / "camvid")
 
 
-def test_augmentation_draws_every_scale_and_flip(rng):
-    image = np.zeros((40, 40, 3), np.uint8)
-    image[:, 20:] = 100
-    labels = (image[:, :, 0] // 100).astype(np.uint8)
-    augmentation = Augmentation((100, 100))
-    widths, flipped = set(), set()
-    for _ in range(300):
-        view, ids = augmentation(image, labels, 255, rng)
-        inside = ids != 255
-        widths.add(int(inside.any(axis=0).sum()))
-        row = ids[inside.any(axis=1)][0]
-        row = row[row != 255]
-        flipped.add(bool(row[0] > row[-1]))
-    assert widths == {20, 30, 40, 50, 60, 70, 80}
-    assert flipped == {True, False}
+@pytest.fixture(scope="module", params=BACKENDS)
+def trained(request, root, tmp_path_factory):
+    """(backend, run folder) of a whole tiny training."""
+    folder = tmp_path_factory.mktemp(f"training_{request.param}") / "run"
+    result = run(train_command(root, folder), request.param)
+    assert result.returncode == 0, result.stderr
+    return request.param, folder
+
+
+@pytest.fixture(scope="module")
+def tensorflow_run(root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("training") / "run"
+    assert run(train_command(root, folder)).returncode == 0
+    return folder
 
 
 def test_poly_schedule_is_equation_2():
+    from shuffleseg_training.poly_schedule import PolySchedule
+
     schedule = PolySchedule(1e-3, 1000, 0.9, slow_start_steps=10, slow_start_rate=1e-5)
     assert float(schedule(5)) == pytest.approx(1e-5)
     for step in (10, 400, 999):
@@ -78,164 +64,123 @@ def test_poly_schedule_is_equation_2():
     assert float(schedule(1000)) == 0
 
 
-def test_loss_counts_labelled_pixels_alone(rng):
-    logits = rng.normal(size=(2, 5, 6, 4)).astype(np.float32)
-    truth = rng.integers(0, 4, (2, 5, 6)).astype(np.uint8)
-    truth[0, :3] = 11
-    weights = np.array([1.0, 2.0, 3.0, 0.5])
-    log_softmax = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-    counted = truth < 4
-    ids = truth[counted]
-    each = -log_softmax[counted][np.arange(ids.size), ids]
-    expected = (each * weights[ids]).sum() / weights[ids].sum()
-    assert float(PixelCrossEntropy(4, 11, weights)(truth, logits)) == pytest.approx(expected, 1e-5)
-    assert float(PixelCrossEntropy(4, 11)(truth, logits)) == pytest.approx(each.mean(), 1e-5)
-    assert float(PixelCrossEntropy(4)(np.full_like(truth, 9), logits)) == 0
+def test_l2_and_decoupled_decay_leave_depthwise_kernels_alone():
+    """One step with a zero gradient moves what decays, and nothing else."""
+    import keras
 
+    from shuffleseg_core.models import build_model
+    from shuffleseg_training.optimizer import make_optimizer
+    from shuffleseg_training.recipe import OptimizationRecipe
 
-def test_rare_classes_weigh_more():
-    weights = enet_class_weights(np.array([1000, 10, 0]))
-    assert weights[0] < weights[1] < weights[2]
-
-
-@pytest.mark.parametrize("name", recipe_names())
-def test_shipped_recipes_load(name):
-    assert load_recipe(name).model["architecture"]
-
-
-@pytest.mark.parametrize(
-    "text, words",
-    [
-        ("model: [", "YAML"),
-        ("3", "mapping"),
-        ("model: {}", "data"),
-        ("model: {}\ndata: {dataset: camvid}\naugmentation: {crop: 4x4}", "architecture"),
-        ("models: {}", "models"),
-        (
-            "model: {architecture: a}\ndata: {dataset: camvid}\naugmentation: {crop: 4x4}\n"
-            "optimization: 5",
-            "optimization",
-        ),
-        ("{a: !!python/object/apply:os.system [ls]}", "YAML"),
-    ],
-)
-def test_recipes_that_are_none(tmp_path, text, words):
-    path = tmp_path / "recipe.yaml"
-    path.write_text(text)
-    with pytest.raises(UserError, match=words):
-        load_recipe(str(path))
-
-
-def test_rates_as_people_write_them():
-    for text in ("2e-3", "0.002", "2.0e-3"):
-        recipe = load_recipe("camvid_basic", (f"optimization.learning_rate={text}",))
-        assert recipe.optimization.learning_rate == 0.002
-    with pytest.raises(UserError, match="learning_rate"):
-        load_recipe("camvid_basic", ("optimization.learning_rate=fast",))
-
-
-@pytest.mark.parametrize(
-    "override, words",
-    [
-        ("optimization.epoch=3", "epoch"),
-        ("optimization.epochs=many", "epochs"),
-        ("optimization.epochs=0", "epochs >= 1"),
-        ("augmentation.crop=12x", "WIDTHxHEIGHT"),
-        ("data.synthetic_share=1.5", "synthetic_share"),
-        ("optimization.seed=-1", "seed >= 0"),
-        ("model.upsample=false", "upsample"),
-        ("model.architecture=[1]", "architecture"),
-    ],
-)
-def test_wrong_recipe_values_are_named(override, words):
-    with pytest.raises(UserError, match=words):
-        load_recipe("camvid_basic", (override,))
-
-
-def _command(root, output, *more):
-    settings = [part for override in TINY for part in ("--set", override)]
-    return [
-        sys.executable, "-m", "shuffleseg_core.cli", "train", "camvid_basic", "--root", str(root),
-        "--output", str(output), "--checkpoint-steps", "5", "--val-epochs", "3", *settings, *more,
-    ]  # fmt: skip
-
-
-def _weights(path):
-    import h5py
-
-    found = {}
-    with h5py.File(path) as file:
-        file.visititems(
-            lambda name, item: found.update({name: item[()]}) if hasattr(item, "shape") else None
+    def decays(layer):
+        return isinstance(layer, keras.layers.Conv2D) and not isinstance(
+            layer, keras.layers.DepthwiseConv2D
         )
-    return found
 
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """(data root, run folder) of a whole tiny training."""
-    folder = tmp_path_factory.mktemp("training")
-    root = make_camvid(folder / "data")
-    run = folder / "run"
-    subprocess.run(_command(root, run), check=True)
-    return root, run
+    for name in ("adam", "adamw"):
+        model = build_model("shufflenet_v2", 3, input_size=(33, 33), depth_multiplier=0.5)
+        settings = OptimizationRecipe(steps=10, optimizer=name, weight_decay=0.1)
+        optimizer = make_optimizer(settings, 10, model)
+        kernels = [layer.kernel for layer in model.layers if decays(layer)]
+        squares = sum(float(keras.ops.sum(kernel**2)) for kernel in kernels)
+        l2 = float(sum(model.losses)) if model.losses else 0.0
+        assert l2 == pytest.approx(0.05 * squares if name == "adam" else 0.0, rel=1e-4)
+        before = [v.numpy() for v in model.trainable_variables]
+        optimizer.apply([keras.ops.zeros(v.shape) for v in model.trainable_variables],
+                        model.trainable_variables)  # fmt: skip
+        for variable, value in zip(model.trainable_variables, before):
+            moved = not np.array_equal(variable.numpy(), value)
+            assert moved == (name == "adamw" and any(variable is kernel for kernel in kernels))
 
 
 def test_run_folder_holds_the_whole_story(trained):
-    _, run = trained
-    names = {path.name for path in run.iterdir()}
+    backend, folder = trained
+    names = {path.name for path in folder.iterdir()}
     assert names == {
         "recipe.yaml", "model.json", "checkpoint.weights.h5", "model.weights.h5", "metrics.jsonl",
-        "curves.png",
+        "curves.png", "masks.png", "class_pixels.json", "sessions.jsonl", "tensorboard",
     }  # fmt: skip
-    metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert metrics[-1]["step"] == 60 and 0 <= metrics[-1]["val_miou"] <= 1
-    assert any("loss" in line for line in metrics)
+    assert metrics[0]["images_per_second"] > 0
+    (session,) = [json.loads(line) for line in (folder / "sessions.jsonl").open()]
+    assert session["backend"] == backend and session["versions"]["keras"]
+    assert {"git", "devices", "machine", "command"} <= session.keys()
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_interrupted_training_ends_with_the_same_weights(trained, tmp_path, how):
-    root, run = trained
+def test_tensorboard_shows_scalars_and_masks(trained):
+    """Read back by tensorboardX's own protocol buffers."""
+    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.record_writer import masked_crc32c  # noqa: F401 (the format's checksum)
+
+    _, folder = trained
+    tags = {}
+    for path in (folder / "tensorboard").iterdir():
+        data, at = path.read_bytes(), 0
+        while at < len(data):
+            size = int.from_bytes(data[at : at + 8], "little")
+            event = Event.FromString(data[at + 12 : at + 12 + size])
+            for value in event.summary.value:
+                tags.setdefault(value.tag, []).append((event.step, value))
+            at += 16 + size
+    assert {"train/loss", "train/learning_rate", "train/images_per_second", "val/mIoU"} <= set(tags)
+    steps = [step for step, _ in tags["train/loss"]]
+    assert steps == sorted(steps) and steps[-1] == 60
+    step, value = tags["val/image_truth_labels"][-1]
+    assert step == 60 and value.image.encoded_image_string.startswith(b"\x89PNG")
+    # Two images, each 96 pixels wide three times.
+    assert (value.image.width, value.image.height) == (3 * 96, 2 * 64)
+
+
+def test_killed_again_and_again_it_ends_with_the_same_weights(trained, root, tmp_path):
+    backend, folder = trained
     resumed = tmp_path / "run"
-    process = subprocess.Popen(_command(root, resumed))
     checkpoint = resumed / "checkpoint.weights.h5"
-    end = time.monotonic() + 120
-    while not checkpoint.exists():
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.005)
-    process.send_signal(how)
-    assert process.wait() == (130 if how == signal.SIGINT else -how)
-    result = subprocess.run(_command(root, resumed), check=True, capture_output=True, text=True)
-    assert "going on from step" in result.stdout
-    expected, found = _weights(run / "model.weights.h5"), _weights(resumed / "model.weights.h5")
-    assert expected.keys() == found.keys()
-    for name, value in expected.items():
-        np.testing.assert_array_equal(found[name], value, err_msg=name)
-    assert [json.loads(line)["step"] for line in (resumed / "metrics.jsonl").open()] == [
-        json.loads(line)["step"] for line in (run / "metrics.jsonl").open()
-    ]
+    newer_than = 0.0
+    for _ in range(2):
+        process = start(train_command(root, resumed), backend)
+        kill_after_checkpoint(process, checkpoint, newer_than)
+        newer_than = checkpoint.stat().st_mtime
+    result = run(train_command(root, resumed), backend)
+    assert result.returncode == 0 and "going on from step" in result.stdout
+    assert_equal_weights(folder / "model.weights.h5", resumed / "model.weights.h5")
+    for name in ("metrics.jsonl", "class_pixels.json"):
+        one, other = ((run / name).read_text().splitlines() for run in (folder, resumed))
+        assert [_without_rate(line) for line in one] == [_without_rate(line) for line in other]
+    assert len((resumed / "sessions.jsonl").read_text().splitlines()) == 3
 
 
-def test_another_recipe_does_not_touch_a_training(trained):
-    root, run = trained
-    before = (run / "recipe.yaml").read_bytes()
-    result = subprocess.run(
-        _command(root, run, "--set", "optimization.seed=9"),
-        capture_output=True,
-        text=True,
-    )
+def _without_rate(line):
+    return {k: v for k, v in json.loads(line).items() if k != "images_per_second"}
+
+
+@requires_tensorflow
+def test_ctrl_c_saves_and_goes_on_to_the_same_weights(tensorflow_run, root, tmp_path):
+    resumed = tmp_path / "run"
+    process = start(train_command(root, resumed))
+    status = stop_after_checkpoint(process, resumed / "checkpoint.weights.h5", signal.SIGINT)
+    assert status == 130
+    assert not list(resumed.glob(".*")), "a temporary file is left"
+    assert run(train_command(root, resumed)).returncode == 0
+    assert_equal_weights(tensorflow_run / "model.weights.h5", resumed / "model.weights.h5")
+
+
+@requires_tensorflow
+def test_another_recipe_does_not_touch_a_training(tensorflow_run, root):
+    before = (tensorflow_run / "recipe.yaml").read_bytes()
+    result = run(train_command(root, tensorflow_run, "--set", "optimization.seed=9"))
     assert result.returncode == 2
     assert "another recipe" in result.stderr and "Traceback" not in result.stderr
-    assert (run / "recipe.yaml").read_bytes() == before
+    assert (tensorflow_run / "recipe.yaml").read_bytes() == before
 
 
-def test_trained_weights_export_and_segment(trained, shuffleseg, tmp_path, street):
+@requires_tensorflow
+def test_trained_weights_export_and_segment(tensorflow_run, shuffleseg, tmp_path, street):
     from shuffleseg_core import Segmenter
 
-    _, run = trained
     for form in ("logits", "labels"):
         path = tmp_path / f"{form}.tflite"
-        status, out, _ = shuffleseg("export", run, "--output", path, "--form", form)
+        status, out, _ = shuffleseg("export", tensorflow_run, "--output", path, "--form", form)
         assert status == 0 and "64x48" in out
         segmenter = Segmenter(path)
         assert segmenter.description.training["recipe"] == "camvid_basic"
@@ -243,19 +188,75 @@ def test_trained_weights_export_and_segment(trained, shuffleseg, tmp_path, stree
         assert segmenter.segment(street).shape == street.shape[:2]
 
 
-def test_loss_that_is_no_number_keeps_the_last_checkpoint(trained, tmp_path):
-    root, _ = trained
-    run = tmp_path / "run"
-    result = subprocess.run(
-        _command(root, run, "--set", "optimization.learning_rate=1.0e+30"),
-        capture_output=True,
-        text=True,
-    )
+def _assert_one_line(result, words):
     assert result.returncode == 2
-    assert "the loss is" in result.stderr.splitlines()[-1] and "Traceback" not in result.stderr
-    for value in (
-        _weights(run / "checkpoint.weights.h5").values()
-        if (run / "checkpoint.weights.h5").exists()
-        else ()
-    ):
+    assert words in result.stderr.splitlines()[-1] and "Traceback" not in result.stderr
+
+
+@requires_tensorflow
+def test_loss_that_is_no_number_keeps_the_last_checkpoint(root, tmp_path):
+    folder = tmp_path / "run"
+    result = run(train_command(root, folder, "--set", "optimization.learning_rate=1.0e+30"))
+    _assert_one_line(result, "learning_rate")
+    checkpoint = folder / "checkpoint.weights.h5"
+    for value in weights_of(checkpoint).values() if checkpoint.exists() else ():
         assert np.isfinite(value).all()
+
+
+@requires_tensorflow
+def test_vanished_data_folder_keeps_the_training(root, tmp_path):
+    copy = shutil.copytree(root, tmp_path / "data")
+    folder = tmp_path / "run"
+    checkpoint = folder / "checkpoint.weights.h5"
+
+    def vanish():
+        while not checkpoint.exists():
+            time.sleep(0.005)
+        (copy / "train").rename(tmp_path / "elsewhere")
+
+    thread = threading.Thread(target=vanish)
+    thread.start()
+    result = run(train_command(copy, folder, "--set", "optimization.epochs=2000"))
+    thread.join()
+    _assert_one_line(result, str(copy / "train"))
+    saved = checkpoint.stat().st_mtime
+    (tmp_path / "elsewhere").rename(copy / "train")
+    process = start(train_command(copy, folder, "--set", "optimization.epochs=2000"))
+    assert stop_after_checkpoint(process, checkpoint, signal.SIGINT, saved) == 130
+
+
+@requires_tensorflow
+def test_full_disk_keeps_the_last_checkpoint(tensorflow_run, root, tmp_path):
+    """A limit on the size of files stands for the disk: writing fails half-way."""
+    folder = tmp_path / "run"
+    process = start(train_command(root, folder))
+    checkpoint = folder / "checkpoint.weights.h5"
+    kill_after_checkpoint(process, checkpoint)
+    before = checkpoint.read_bytes()
+    limit = len(before) // 2
+    result = run(
+        train_command(root, folder),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    _assert_one_line(result, "the last good one is kept")
+    assert checkpoint.read_bytes() == before
+    assert run(train_command(root, folder)).returncode == 0
+    assert_equal_weights(tensorflow_run / "model.weights.h5", folder / "model.weights.h5")
+
+
+@requires_tensorflow
+@pytest.mark.parametrize(
+    "more, words",
+    [
+        (("--stage", "fine"), "no stages"),
+        (("--root", "kitti=/data"), "is no data set"),
+        (("--start", "nowhere.pth"), "nowhere.pth"),
+        (("--hosts", "localhost:1"), "together"),
+        (("--workers", "0"), "--workers"),
+        (("--set", "data.synthetic_share=0.5", "--set", "data.dataset=folder"), "dataset.yaml"),
+    ],
+)
+def test_mistakes_are_one_line(root, tmp_path, more, words, shuffleseg):
+    command = train_command(root, tmp_path / "run", *more)
+    status, _, err = shuffleseg(*command[3:])
+    assert status == 2 and words in err.splitlines()[-1] and "Traceback" not in err

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import cv2
 import numpy as np
 
+from shuffleseg_core.errors import UserError
+from shuffleseg_core.label_map import LabelMap
+
 #: What lies outside the image after a crop: 0 in the network's input range (equation 1).
 PAD_VALUE = 127.5
+_LARGEST_DENOMINATOR = 100
+_SMALLEST_SCALE = Fraction(1, _LARGEST_DENOMINATOR)
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,8 @@ class Augmentation:
 
     Attributes:
         crop: (width, height) in pixels of what comes out.
-        min_scale, max_scale, scale_step: the scales drawn from, ends included.
+        min_scale, max_scale, scale_step: the scales drawn from, ends included, each taken as the
+            nearest fraction with a denominator of at most 100.
         flip: whether half of the views are mirrored left-right.
     """
 
@@ -28,40 +35,115 @@ class Augmentation:
     flip: bool = True
 
     def __call__(
-        self, image: np.ndarray, labels: np.ndarray, ignore_id: int, rng: np.random.Generator
+        self,
+        image: np.ndarray,
+        labels: np.ndarray,
+        padding_id: int,
+        rng: np.random.Generator,
+        out: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Draw one view.
+        """Draw one view. The image is sampled bilinearly, the labels at the nearest pixel.
 
         Args:
             image: uint8 [H, W, 3], RGB.
             labels: uint8 [H, W].
-            ignore_id: label of pixels outside the image.
+            padding_id: label of pixels outside the image; see `padding_id`.
             rng: source of all randomness.
+            out: where to write what is returned, as the rows of a batch; new arrays where None.
 
         Returns:
             float32 [h, w, 3] with values 0–255 and uint8 [h, w], where (w, h) is `crop`.
         """
         steps = round((self.max_scale - self.min_scale) / self.scale_step)
-        scale = self.min_scale + self.scale_step * rng.integers(steps + 1)
-        if scale != 1:
-            size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-            image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
-            labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
-        width, height = self.crop
+        scale = Fraction(self.min_scale + self.scale_step * rng.integers(steps + 1))
+        scale = max(scale.limit_denominator(_LARGEST_DENOMINATOR), _SMALLEST_SCALE)
         # Where the image is smaller than the crop, its place in the padding is random too.
-        left = _draw_between(0, image.shape[1] - width, rng)
-        top = _draw_between(0, image.shape[0] - height, rng)
-        image_crop = np.full((height, width, 3), PAD_VALUE, np.float32)
-        labels_crop = np.full((height, width), ignore_id, np.uint8)
-        source = np.s_[max(top, 0) : top + height, max(left, 0) : left + width]
-        part = labels[source]
-        target = np.s_[max(-top, 0) :, max(-left, 0) :]
-        image_crop[target][: part.shape[0], : part.shape[1]] = image[source]
-        labels_crop[target][: part.shape[0], : part.shape[1]] = part
-        if self.flip and rng.random() < 0.5:
-            image_crop = image_crop[:, ::-1]
-            labels_crop = labels_crop[:, ::-1]
+        columns = _Span.draw(image.shape[1], scale, self.crop[0], rng)
+        rows = _Span.draw(image.shape[0], scale, self.crop[1], rng)
+        flip = self.flip and rng.random() < 0.5
+
+        width, height = self.crop
+        if out is None:
+            out = np.empty((height, width, 3), np.float32), np.empty((height, width), np.uint8)
+        image_crop, labels_crop = out
+        image_crop[:] = PAD_VALUE
+        labels_crop[:] = padding_id
+        place = rows.place, columns.mirrored_place(width) if flip else columns.place
+        for whole, crop, interpolation in (
+            (image, image_crop, cv2.INTER_LINEAR),
+            # Not INTER_NEAREST, which samples up to a pixel left of and above INTER_LINEAR.
+            (labels, labels_crop, cv2.INTER_NEAREST_EXACT),
+        ):
+            part = whole[rows.source, columns.source]
+            if scale != 1:
+                part = cv2.resize(part, (columns.scaled, rows.scaled), interpolation=interpolation)
+            part = part[rows.cut, columns.cut]
+            crop[place] = cv2.flip(part, 1) if flip else part
         return image_crop, labels_crop
+
+
+def padding_id(label_map: LabelMap) -> int:
+    """An id for pixels outside the image, which losses do not count.
+
+    That is the data set's ignored id, or 255 where it has none.
+
+    Raises:
+        UserError: the data set has 256 classes, which leaves no id.
+    """
+    if label_map.ignore_id is not None:
+        return label_map.ignore_id
+    if len(label_map) > 255:
+        raise UserError(
+            "256 classes leave no id for pixels outside the image; merge two of them, or declare "
+            "one of them as the ignored id"
+        )
+    return 255
+
+
+@dataclass(frozen=True)
+class _Span:
+    """One axis of a view: which pixels of the image to scale, and which of those to keep.
+
+    Only what the crop shows is scaled. So that its pixels lie on the grid of the whole scaled
+    image, the part to scale begins where a pixel of that grid begins.
+
+    Attributes:
+        source: the image's pixels to scale.
+        scaled: how many pixels these become.
+        cut: those that the crop shows.
+        place: where in the crop they go.
+    """
+
+    source: slice
+    scaled: int
+    cut: slice
+    place: slice
+
+    @classmethod
+    def draw(cls, size: int, scale: Fraction, crop: int, rng: np.random.Generator) -> _Span:
+        """A random span of `crop` pixels of an axis of `size` pixels, scaled."""
+        whole = max(round(size * scale), 1)
+        start = _draw_between(0, whole - crop, rng)
+        first, end = max(start, 0), min(start + crop, whole)
+        # Bilinear sampling takes one pixel more on either side.
+        grid = scale.denominator
+        source_start = max(int(first / scale) - 1, 0) // grid * grid
+        source_end = -(-(int(end / scale) + 2) // grid) * grid
+        scaled_start = int(source_start * scale)
+        if source_end >= size:
+            source_end, scaled_end = size, whole
+        else:
+            scaled_end = int(source_end * scale)
+        return cls(
+            slice(source_start, source_end),
+            scaled_end - scaled_start,
+            slice(first - scaled_start, end - scaled_start),
+            slice(first - start, end - start),
+        )
+
+    def mirrored_place(self, crop: int) -> slice:
+        """`place` in a crop of that width after a left-right flip."""
+        return slice(crop - self.place.stop, crop - self.place.start)
 
 
 def _draw_between(a: int, b: int, rng: np.random.Generator) -> int:

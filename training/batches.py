@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import keras
+from functools import lru_cache
+
 import numpy as np
 
 from shuffleseg_core.datasets import Dataset
 from shuffleseg_core.synthetic_dataset import SyntheticDataset
 
-from .augmentation import Augmentation
+from .augmentation import Augmentation, padding_id
 
 
-class AugmentedBatches(keras.utils.PyDataset):
-    """Steps `first_step` to `last_step` of a training, as (images, labels).
+class AugmentedBatches:
+    """The batches of a training, by step.
 
     Since nothing is remembered from batch to batch, a resumed training sees the very batches
-    that an uninterrupted one would. Every image comes once an epoch, in random order, but for
-    the `extra_share` of views that show an image of `extra` in its place.
+    that an uninterrupted one would, and several processes can each make their share of one.
+    Every image comes once an epoch, in random order, but for the `extra_share` of views that
+    show an image of `extra` in its place.
 
-    Items are float32 [B, h, w, 3] with values 0–255 and uint8 [B, h, w] ids.
+    Args:
+        dataset: what to draw from.
+        augmentation: how.
+        batch_size: images of a step, over all processes.
+        seed: of order and augmentation.
+        process_index, process_count: each process makes batch_size / process_count of them.
+        extra, extra_share: see above.
     """
 
     def __init__(
@@ -27,40 +35,46 @@ class AugmentedBatches(keras.utils.PyDataset):
         augmentation: Augmentation,
         batch_size: int,
         seed: int,
-        first_step: int,
-        last_step: int,
-        workers: int = 1,
+        process_index: int = 0,
+        process_count: int = 1,
         extra: SyntheticDataset | None = None,
         extra_share: float = 0.0,
     ):
-        super().__init__(workers=workers, max_queue_size=8)
         self.dataset = dataset
         self.augmentation = augmentation
         self.batch_size = batch_size
         self.seed = seed
-        self.first_step = first_step
-        self.last_step = last_step
+        self.share = batch_size // process_count
+        self.first = process_index * self.share
+        self._padding_id = padding_id(dataset.label_map)
         self.extra = extra
         self.extra_share = extra_share
+        # Two, since one batch may touch two epochs and several are made at once.
+        self._order = lru_cache(maxsize=2)(self._draw_order)
 
-    def __len__(self) -> int:
-        return self.last_step - self.first_step
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """This process's share of step `step` (0, 1, …).
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        step = self.first_step + index
-        views = [
-            self._view(sample)
-            for sample in range(step * self.batch_size, (step + 1) * self.batch_size)
-        ]
-        return np.stack([image for image, _ in views]), np.stack([labels for _, labels in views])
+        Returns:
+            float32 [B, h, w, 3] with values 0–255 and uint8 [B, h, w] ids.
+        """
+        width, height = self.augmentation.crop
+        images = np.empty((self.share, height, width, 3), np.float32)
+        labels = np.empty((self.share, height, width), np.uint8)
+        start = step * self.batch_size + self.first
+        for row in range(self.share):
+            self._draw_view(start + row, (images[row], labels[row]))
+        return images, labels
 
-    def _view(self, sample: int) -> tuple[np.ndarray, np.ndarray]:
-        """`sample` counts all views since the training's start."""
+    def _draw_view(self, sample: int, out: tuple[np.ndarray, np.ndarray]) -> None:
+        """Fill `out` with a view; `sample` counts all views since the training's start."""
         epoch, position = divmod(sample, len(self.dataset))
         rng = np.random.default_rng((self.seed, epoch, position))
         if self.extra_share and rng.random() < self.extra_share:
             image, labels = self.extra.read(int(rng.integers(len(self.extra))))
         else:
-            order = np.random.default_rng((self.seed, epoch)).permutation(len(self.dataset))
-            image, labels = self.dataset.read(int(order[position]))
-        return self.augmentation(image, labels, self.dataset.label_map.ignore_id, rng)
+            image, labels = self.dataset.read(int(self._order(epoch)[position]))
+        self.augmentation(image, labels, self._padding_id, rng, out)
+
+    def _draw_order(self, epoch: int) -> np.ndarray:
+        return np.random.default_rng((self.seed, epoch)).permutation(len(self.dataset))

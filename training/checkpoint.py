@@ -4,43 +4,48 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import keras
+import numpy as np
 
 from shuffleseg_core.atomic_file import atomic_path
 from shuffleseg_core.errors import UserError
+
+_STEP = "shuffleseg_step"
 
 
 class Checkpoint:
     """Weights, optimizer state and step count in one .weights.h5.
 
-    The step is the optimizer's own count. Dropout's random state is a function of (seed, step),
-    see `reseed`, so that a resumed training draws what an uninterrupted one draws.
+    Order, augmentation and dropout are functions of the seed and the step, so that nothing else
+    is needed to go on as if nothing had happened.
     """
 
-    def __init__(self, path: Path, model: keras.Model, seed: int):
+    def __init__(self, path: Path, model: keras.Model):
         self.path = path
         self.model = model
-        self.seed = seed
-        self._generators = [
-            layer.seed_generator
-            for layer in model.layers
-            if isinstance(layer, keras.layers.Dropout)
-        ]
 
-    @property
-    def step(self) -> int:
-        """Steps trained so far."""
-        return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
-
-    def save(self) -> None:
+    def save(self, step: int) -> None:
         """Write the file; an older one stays until this one is whole.
 
+        Args:
+            step: steps trained so far.
+
         Raises:
-            UserError: the folder cannot be written (for example a full disk).
+            UserError: a weight is not finite, or the folder cannot be written (for example a
+                full disk). The older file stays.
         """
+        for variable in self.model.weights:
+            if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
+                raise UserError(
+                    f"{variable.path} is no longer finite at step {step}; the last good "
+                    f"checkpoint is {self.path}. Lower optimization.learning_rate and train anew"
+                )
         try:
             with atomic_path(self.path) as temporary:
                 self.model.save_weights(temporary, overwrite=True)
+                with h5py.File(temporary, "a") as file:
+                    file.attrs[_STEP] = step
         except OSError as error:
             raise UserError(
                 f"{self.path}: checkpoint not written ({error}); the last good one is kept. "
@@ -54,20 +59,15 @@ class Checkpoint:
             UserError: the file does not fit the model.
         """
         self.model.optimizer.build(self.model.trainable_variables)
-        if self.path.exists():
-            try:
-                self.model.load_weights(self.path)
-            except (OSError, ValueError, KeyError) as error:
-                first_line = str(error).strip().splitlines()[0]
-                raise UserError(
-                    f"{self.path}: does not fit this recipe's model ({first_line}); "
-                    "give another --output, or remove the file to start anew"
-                ) from error
-        step = self.step
-        self.reseed(step)
-        return step
-
-    def reseed(self, step: int) -> None:
-        """Set dropout's random state for the next step; to be called after every step."""
-        for index, generator in enumerate(self._generators):
-            generator.state.assign([self.seed * 1000 + index, step])
+        if not self.path.exists():
+            return 0
+        try:
+            self.model.load_weights(self.path)
+            with h5py.File(self.path) as file:
+                return int(file.attrs[_STEP])
+        except (OSError, ValueError, KeyError) as error:
+            first_line = str(error).strip().splitlines()[0]
+            raise UserError(
+                f"{self.path}: does not fit this recipe's model ({first_line}); "
+                "give another --output, or remove the file to start anew"
+            ) from error

@@ -24,12 +24,19 @@ def draw_curves(metrics: list[dict], path: Path) -> None:
     scores = [m for m in metrics if "val_miou" in m]
     epochs = [m["epoch"] for m in scores]
     for index, name in enumerate(scores[-1]["val_iou"] if scores else ()):
-        iou = [100 * m["val_iou"][name] for m in scores]
+        iou = [100 * _number(m["val_iou"][name]) for m in scores]
         miou_axes.plot(epochs, iou, lw=0.9, label=name, color=f"C{index % 10}",
                        ls=("-", "--", ":")[index // 10 % 3])  # fmt: skip
-    miou_axes.plot(epochs, [100 * m["val_miou"] for m in scores], color="black", lw=2, label="mean")
+    miou_axes.plot(
+        epochs, [100 * _number(m["val_miou"]) for m in scores], color="black", lw=2, label="mean"
+    )
     miou_axes.set(xlabel="epoch", ylabel="validation IoU / %", ylim=(0, 100))
     if scores:
         figure.legend(*miou_axes.get_legend_handles_labels(), loc="outside right", fontsize=8)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
+
+
+def _number(value: float | None) -> float:
+    """NaN for null: a class that occurs in no image has no score."""
+    return float("nan") if value is None else value

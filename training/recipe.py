@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import os
 from dataclasses import dataclass
@@ -13,7 +14,15 @@ import yaml
 
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.size import parse_size
+from shuffleseg_core.user_path import user_path
 
+_SECTIONS = ("model", "data", "augmentation", "optimization", "about")
+_CHOICES = {
+    "optimizer": ("adam", "adamw"),
+    "loss": ("cross_entropy", "ohem", "lovasz", "cross_entropy_lovasz"),
+    "class_weights": ("none", "enet"),
+    "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
+}
 RECIPES = resources.files(__package__) / "recipes"
 
 
@@ -24,6 +33,7 @@ class DataRecipe:
     Attributes:
         dataset: a key of `shuffleseg_core.datasets.DATASETS`.
         train_split, val_split: split names; no validation where val_split is None.
+            Splits may be joined and filtered: `train+val`, `train:!0006R0*`.
         synthetic_share: share of the views, 0 to 1, that show frames of synthetic drives
             (CamVid's classes) instead of the data set's.
     """
@@ -47,50 +57,66 @@ class AugmentationRecipe:
 
 @dataclass(frozen=True)
 class OptimizationRecipe:
-    """How the weights move: AdamW, the poly schedule, the loss's weights.
+    """How the weights move.
 
     Attributes:
-        batch_size: images a step.
-        epochs: passes over the training images.
+        batch_size: images a step, over all devices and machines.
+        epochs: passes over the training images; or
+        steps: so many steps, whatever the number of images. One of both is given.
+        optimizer: `adam` or `adamw`, see `make_optimizer`.
         learning_rate, power, slow_start_steps, slow_start_rate: see `PolySchedule`.
-        weight_decay: decoupled; not on depthwise kernels, batch norm and biases.
+        weight_decay: not on depthwise kernels, batch norm and biases.
+        loss: a key of `shuffleseg_training.loss.LOSSES`.
         class_weights: `enet` (see `enet_class_weights`) or `none`.
+        precision: `float32`, `mixed_bfloat16` or `mixed_float16`: what is computed in. Weights,
+            batch norms' statistics, logits and loss stay float32.
         seed: of initial weights, order, augmentation and dropout.
     """
 
     batch_size: int = 8
-    epochs: int = 80
+    epochs: int | None = None
+    steps: int | None = None
+    optimizer: str = "adamw"
     learning_rate: float = 1e-3
     power: float = 0.9
     slow_start_steps: int = 0
     slow_start_rate: float = 1e-5
     weight_decay: float = 4e-5
+    loss: str = "cross_entropy"
     class_weights: str = "none"
+    precision: str = "float32"
     seed: int = 1
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training.
+    """One training, or one stage of a longer one.
 
     Attributes:
         name: the file's stem.
+        stage: the stage's name; None where the recipe has no stages.
         model: `architecture` and the options of its function.
         data, augmentation, optimization: see there.
         about: words for the exported model's description (`licence`).
     """
 
     name: str
+    stage: str | None
     model: dict
     data: DataRecipe
     augmentation: AugmentationRecipe
     optimization: OptimizationRecipe
     about: dict
 
+    @property
+    def title(self) -> str:
+        """Name and stage."""
+        return self.name if self.stage is None else f"{self.name}/{self.stage}"
+
     def to_dict(self) -> dict:
         """The YAML's content, defaults filled in."""
         data = dataclasses.asdict(self)
-        del data["name"]
+        del data["name"], data["stage"]
         return data
 
 
@@ -99,12 +125,16 @@ def recipe_names() -> list[str]:
     return sorted(p.name[: -len(".yaml")] for p in RECIPES.iterdir() if p.name.endswith(".yaml"))
 
 
-def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> Recipe:
+def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> tuple[Recipe, ...]:
     """Read a shipped recipe by name, or any recipe by path.
 
     Args:
         name_or_path: `camvid_basic`, or a path that ends in .yaml.
-        overrides: changes as "optimization.epochs=2"; the value is read as YAML.
+        overrides: changes as "optimization.epochs=2", or "STAGE.optimization.epochs=2" for one
+            stage; the value is read as YAML.
+
+    Returns:
+        Its stages in order; one for a recipe without `stages`.
 
     Raises:
         UserError: no such recipe, no valid YAML, an unknown key, or a value of a wrong type.
@@ -112,6 +142,7 @@ def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> Recipe:
     path = Path(name_or_path)
     try:
         if path.suffix in (".yaml", ".yml") or os.sep in str(name_or_path):
+            path = user_path(path)
             text, name = path.read_text(encoding="utf-8"), path.stem
         elif name_or_path in recipe_names():
             text, name = (RECIPES / f"{name_or_path}.yaml").read_text("utf-8"), name_or_path
@@ -128,49 +159,82 @@ def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> Recipe:
         raise UserError(f"{path}: not valid YAML: {where}") from error
     if not isinstance(data, dict):
         raise UserError(f"{path}: a recipe is a mapping with the keys model, data, augmentation …")
+    stages = _split_stages(data, name)
     for override in overrides:
-        _apply_override(data, override)
-    return _from_dict(data, name)
+        _apply_override(stages, override)
+    return tuple(_from_dict(stage, name, stage_name) for stage_name, stage in stages.items())
 
 
-def _apply_override(data: dict, override: str) -> None:
+def _split_stages(data: dict, name: str) -> dict[str | None, dict]:
+    """{stage name: its sections}; a stage's own keys come over those that all stages share."""
+    common = {key: value for key, value in data.items() if key != "stages"}
+    if "stages" not in data:
+        return {None: common}
+    listed = data["stages"]
+    if not isinstance(listed, dict) or not listed:
+        raise UserError(f"recipe {name}: stages is a mapping of NAME: sections")
+    stages = {}
+    for stage, sections in listed.items():
+        if not (isinstance(stage, str) and stage.isidentifier()) or stage in _SECTIONS:
+            raise UserError(
+                f"recipe {name}: stage {stage!r}: name it by letters, digits and _, "
+                f"other than {_names(_SECTIONS)}"
+            )
+        if not isinstance(sections, dict):
+            raise UserError(f"recipe {name}: stage {stage} must hold sections as data")
+        stages[stage] = copy.deepcopy(common)
+        for section, values in sections.items():
+            shared = stages[stage].get(section)
+            if isinstance(shared, dict) and isinstance(values, dict):
+                values = {**shared, **values}
+            stages[stage][section] = copy.deepcopy(values)
+    return stages
+
+
+def _apply_override(stages: dict[str | None, dict], override: str) -> None:
     key, separator, value = override.partition("=")
-    section, dot, field = key.strip().partition(".")
-    if not (separator and dot and section and field):
+    *stage, section, field = (part.strip() for part in ("." + key).rsplit(".", 2))
+    stage = stage[0].lstrip(".") if stage else ""
+    if not (separator and section and field):
         raise UserError(f"--set {override!r}: write SECTION.KEY=VALUE, as optimization.epochs=2")
-    if not isinstance(data.setdefault(section, {}), dict):
-        raise UserError(f"--set {override!r}: {section} is not a section of a recipe")
+    if stage and stage not in stages:
+        known = [name for name in stages if name] or ["none here"]
+        raise UserError(f"--set {override!r}: no stage {stage!r}; stages are {_names(known)}")
     try:
-        data[section][field] = yaml.safe_load(value)
+        value = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise UserError(f"--set {override!r}: the value is not valid YAML") from error
+    for name, data in stages.items():
+        if stage in ("", name):
+            if not isinstance(data.setdefault(section, {}), dict):
+                raise UserError(f"--set {override!r}: {section} is not a section of a recipe")
+            data[section][field] = value
 
 
-def _from_dict(data: dict, name: str) -> Recipe:
-    sections = {field.name for field in dataclasses.fields(Recipe)} - {"name"}
+def _from_dict(data: dict, name: str, stage: str | None) -> Recipe:
+    where = f"recipe {name}" if stage is None else f"recipe {name}: stage {stage}"
     for key in data:
-        if key not in sections:
-            raise UserError(f"recipe {name}: no section {key!r}; there are {_names(sections)}")
+        if key not in _SECTIONS:
+            raise UserError(f"{where}: no section {key!r}; there are {_names(_SECTIONS)}")
     for key in ("model", "data", "augmentation"):
         if not isinstance(data.get(key), dict):
-            raise UserError(f"recipe {name}: the section {key!r} is missing")
+            raise UserError(f"{where}: the section {key!r} is missing")
     if not isinstance(data["model"].get("architecture"), str):
-        raise UserError(f"recipe {name}: model.architecture is missing; give a network's name")
+        raise UserError(f"{where}: model.architecture is missing; give a network's name")
     for key in ("input_size", "num_classes", "upsample"):
         if key in data["model"]:
-            raise UserError(f"recipe {name}: model.{key} follows from the data; leave it out")
+            raise UserError(f"{where}: model.{key} follows from the data; leave it out")
     for key in ("optimization", "about"):
         if not isinstance(data.get(key) or {}, dict):
-            raise UserError(f"recipe {name}: {key} must be a section of KEY: VALUE lines")
+            raise UserError(f"{where}: {key} must be a section of KEY: VALUE lines")
     recipe = Recipe(
         name=name,
+        stage=stage,
         model=data["model"],
-        data=_section(DataRecipe, data["data"], f"recipe {name}: data"),
-        augmentation=_section(
-            AugmentationRecipe, data["augmentation"], f"recipe {name}: augmentation"
-        ),
+        data=_section(DataRecipe, data["data"], f"{where}: data"),
+        augmentation=_section(AugmentationRecipe, data["augmentation"], f"{where}: augmentation"),
         optimization=_section(
-            OptimizationRecipe, data.get("optimization") or {}, f"recipe {name}: optimization"
+            OptimizationRecipe, data.get("optimization") or {}, f"{where}: optimization"
         ),
         about=data.get("about") or {},
     )
@@ -181,13 +245,22 @@ def _from_dict(data: dict, name: str) -> Recipe:
         (augmentation.scale_step > 0, "scale_step > 0"),
         (0 <= recipe.data.synthetic_share < 1, "0 <= synthetic_share < 1"),
         (optimization.batch_size >= 1, "batch_size >= 1"),
-        (optimization.epochs >= 1, "epochs >= 1"),
+        (
+            (optimization.epochs is None) != (optimization.steps is None),
+            "optimization has either epochs or steps",
+        ),
+        (optimization.epochs is None or optimization.epochs >= 1, "epochs >= 1"),
+        (optimization.steps is None or optimization.steps >= 1, "steps >= 1"),
         (optimization.seed >= 0, "seed >= 0"),
         (optimization.learning_rate > 0, "learning_rate > 0"),
-        (optimization.class_weights in ("none", "enet"), "class_weights is none or enet"),
+        (optimization.weight_decay >= 0, "weight_decay >= 0"),
+        *(
+            (getattr(optimization, key) in values, f"{key} is {' or '.join(values)}")
+            for key, values in _CHOICES.items()
+        ),
     ):
         if not good:
-            raise UserError(f"recipe {name}: it must hold that {what}")
+            raise UserError(f"{where}: it must hold that {what}")
     return recipe
 
 

@@ -1,17 +1,34 @@
 """`shuffleseg train`: run a recipe."""
 
+import os
+from importlib.util import find_spec
+
 HELP = "train a network by a recipe; run it again to go on after an interruption"
 
 
 def add_arguments(parser):
     parser.add_argument("recipe", help="name of a shipped recipe (camvid_basic), or a .yaml file")
-    parser.add_argument("--root", required=True, help="folder of the data set")
+    parser.add_argument(
+        "--root",
+        required=True,
+        action="append",
+        metavar="[NAME=]DIR",
+        help="folder of the data set; where stages use several, give each: "
+        "--root coco=DIR --root cityscapes=DIR",
+    )
     parser.add_argument("--output", required=True, help="run folder: checkpoint, weights, curves")
+    parser.add_argument("--stage", metavar="NAME", help="run this stage of the recipe alone")
+    parser.add_argument(
+        "--start",
+        metavar="FILE",
+        help="weights to begin with: a run folder, a TensorFlow 1 checkpoint or a PyTorch state "
+        "dict (docs/starting_weights.md)",
+    )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
-        metavar="SECTION.KEY=VALUE",
+        metavar="[STAGE.]SECTION.KEY=VALUE",
         help="change a value of the recipe, as optimization.epochs=2; may be given again",
     )
     parser.add_argument(
@@ -23,25 +40,38 @@ def add_arguments(parser):
     parser.add_argument(
         "--workers", type=int, default=1, help="threads that read images (%(default)s)"
     )
+    parser.add_argument(
+        "--hosts",
+        metavar="ADDRESS:PORT,…",
+        help="the processes that train together, the first one coordinates; start the same "
+        "command on each, with its --host-index",
+    )
+    parser.add_argument("--host-index", type=int, metavar="N", help="which of --hosts this is")
 
 
 def run(args) -> int:
     from shuffleseg_core.errors import UserError
 
+    from .cluster import Cluster
     from .recipe import load_recipe
 
-    recipe = load_recipe(args.recipe, tuple(args.set))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # without TensorFlow's notes on itself
+    if find_spec("tensorflow") is None and find_spec("jax") is not None:
+        os.environ.setdefault("KERAS_BACKEND", "jax")
+    stages = load_recipe(args.recipe, tuple(args.set))
+    cluster = Cluster.parse(args.hosts, args.host_index)
     try:
-        from .trainer import train
+        from .chain import train_stages
+        from .trainer import TrainingOptions
     except ImportError as error:
         raise UserError(
-            f"training needs Keras, TensorFlow and matplotlib ({error}); "
+            f"training needs Keras, a backend (TensorFlow or JAX) and matplotlib ({error}); "
             "in the checkout, run `make setup-dev` or `pip install '.[train]'`"
         ) from error
 
-    folder = train(
-        recipe, args.root, args.output, args.checkpoint_steps, args.val_epochs, args.workers
-    )
-    print(f"trained weights: {folder.weights}")
-    print(f"next: shuffleseg export {folder.path} --output model.tflite")
+    options = TrainingOptions(args.checkpoint_steps, args.val_epochs, args.workers)
+    folder = train_stages(stages, args.root, args.output, args.stage, args.start, cluster, options)
+    if cluster is None or cluster.index == 0:
+        print(f"trained weights: {folder.weights}")
+        print(f"next: shuffleseg export {folder.path} --output model.tflite")
     return 0

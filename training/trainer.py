@@ -1,4 +1,4 @@
-"""Running a recipe: from the data set to trained weights, through any interruption."""
+"""One training: from the data set to trained weights, through any interruption."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import signal
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -19,94 +20,84 @@ from tqdm import tqdm
 from shuffleseg_core.atomic_file import atomic_path
 from shuffleseg_core.datasets import Dataset, open_dataset
 from shuffleseg_core.errors import UserError
-from shuffleseg_core.metrics import ConfusionMatrix
-from shuffleseg_core.models.trained_network import WEIGHTS, TrainedNetwork
+from shuffleseg_core.image_file import write_png
+from shuffleseg_core.models.trained_network import TrainedNetwork
 from shuffleseg_core.size import parse_size
 from shuffleseg_core.synthetic_dataset import SyntheticDataset
-from shuffleseg_core.user_path import user_path
 
 from .augmentation import Augmentation
 from .batches import AugmentedBatches
 from .checkpoint import Checkpoint
+from .class_weights import enet_class_weights
 from .curves import draw_curves
-from .loss import PixelCrossEntropy, enet_class_weights
-from .poly_schedule import PolySchedule
+from .engines import Engine
+from .loss import LOSSES
+from .mask_strips import stack_strips
+from .metrics_log import MetricsLog, read_metrics
+from .optimizer import make_optimizer, make_schedule
+from .prefetch import prefetched
 from .recipe import Recipe
+from .run_folder import RunFolder
+from .sessions import record_session
+from .tensorboard_log import TensorBoardLog
+from .validation import Validation
 
-#: Layers whose weights do not decay: batch norm and depthwise kernels, as officially.
-_NO_DECAY = (keras.layers.BatchNormalization, keras.layers.DepthwiseConv2D)
+#: A line of metrics at least so often.
+_LOG_STEPS = 100
 
 
 @dataclass(frozen=True)
-class RunFolder:
-    """The files of one training.
+class TrainingOptions:
+    """What changes how a training runs, not what comes out.
 
     Attributes:
-        path: the folder.
+        checkpoint_steps: steps between checkpoints.
+        val_epochs: epochs between validations.
+        workers: threads that read and augment images.
     """
 
-    path: Path
+    checkpoint_steps: int = 100
+    val_epochs: int = 5
+    workers: int = 1
 
-    @property
-    def recipe(self) -> Path:
-        """The recipe with all defaults filled in (YAML)."""
-        return self.path / "recipe.yaml"
-
-    @property
-    def checkpoint(self) -> Path:
-        """State to resume from."""
-        return self.path / "checkpoint.weights.h5"
-
-    @property
-    def weights(self) -> Path:
-        """The trained weights, written at the end."""
-        return self.path / WEIGHTS
-
-    @property
-    def metrics(self) -> Path:
-        """One JSON object a line: step, epoch, loss, learning_rate, val_miou …"""
-        return self.path / "metrics.jsonl"
-
-    @property
-    def curves(self) -> Path:
-        """The metrics as a picture."""
-        return self.path / "curves.png"
+    def __post_init__(self):
+        for value, name in (
+            (self.checkpoint_steps, "--checkpoint-steps"),
+            (self.val_epochs, "--val-epochs"),
+            (self.workers, "--workers"),
+        ):
+            if value < 1:
+                raise UserError(f"{name} is {value}; give 1 or more")
 
 
 def train(
     recipe: Recipe,
     root: str,
-    output: str,
-    checkpoint_steps: int = 100,
-    val_epochs: int = 5,
-    workers: int = 1,
+    folder: Path,
+    engine: Engine,
+    start: Path | None = None,
+    options: TrainingOptions | None = None,
 ) -> RunFolder:
-    """Train a recipe, or go on with it where `output` holds its checkpoint.
+    """Train a recipe, or go on with it where `folder` holds its checkpoint.
 
     Ctrl-C (or SIGTERM) ends it after the step in work, with a checkpoint; a second one at once.
 
     Args:
         recipe: what to train.
         root: the data set's folder.
-        output: the run folder, made if missing.
-        checkpoint_steps: steps between checkpoints.
-        val_epochs: epochs between validations.
-        workers: threads that read and augment images.
+        folder: the run folder, made if missing. Of several processes, the first one writes;
+            the others read its checkpoint, so that they share the folder or a copy of it.
+        engine: runs the steps.
+        start: weights to begin with (see `load_starting_weights`); None begins at random.
+        options: how often to save and score, and how many threads read.
 
     Raises:
         UserError: the data, the recipe or the run folder cannot be used, or the loss is
-            no longer a number.
+            no longer a number. The last good checkpoint is kept.
     """
-    for value, name in (
-        (checkpoint_steps, "--checkpoint-steps"),
-        (val_epochs, "--val-epochs"),
-        (workers, "--workers"),
-    ):
-        if value < 1:
-            raise UserError(f"{name} is {value}; give 1 or more")
-    run = RunFolder(user_path(output))
+    run = RunFolder(folder)
     try:
-        return _train(recipe, root, run, checkpoint_steps, val_epochs, workers)
+        return _train(recipe, root, run, engine, start, options or TrainingOptions())
     except OSError as error:
         where = error.filename or run.path
         raise UserError(
@@ -116,105 +107,105 @@ def train(
 
 
 def _train(
-    recipe: Recipe, root: str, run: RunFolder, checkpoint_steps: int, val_epochs: int, workers: int
+    recipe: Recipe,
+    root: str,
+    run: RunFolder,
+    engine: Engine,
+    start: Path | None,
+    options: TrainingOptions,
 ) -> RunFolder:
+    settings = recipe.optimization
+    first = engine.process_index == 0
+    if settings.batch_size % engine.replicas:
+        raise UserError(
+            f"recipe {recipe.title}: batch_size {settings.batch_size} does not divide over "
+            f"{engine.replicas} devices; give a multiple of it"
+        )
     dataset = open_dataset(recipe.data.dataset, root, recipe.data.train_split)
     val = None
     if recipe.data.val_split is not None:
         val = open_dataset(recipe.data.dataset, root, recipe.data.val_split)
-    _keep_recipe(run, recipe)
-
-    settings = recipe.optimization
+        if val.label_map.names != dataset.label_map.names:
+            raise UserError(f"{val.name}: its classes are not those of {dataset.name}")
+    _keep_recipe(run, recipe, first)
     if run.weights.exists():
-        print(f"{run.weights}: this training is done; give another --output to train anew")
+        if first:
+            print(f"{run.weights}: this training is done; give another --output to train anew")
         return run
+
     keras.utils.set_random_seed(settings.seed)
+    keras.config.set_dtype_policy(settings.precision)
     crop = parse_size(recipe.augmentation.crop)
-    total_steps = math.ceil(settings.epochs * len(dataset) / settings.batch_size)
-    network = _network(recipe, dataset, total_steps)
-    model = network.build(input_size=crop)
-    _compile(model, recipe, dataset, total_steps)
-    checkpoint = Checkpoint(run.checkpoint, model, settings.seed)
-    step = checkpoint.restore()
-    if step:
-        print(f"going on from step {step} of {total_steps}: {run.checkpoint}")
-    network.save_record(run.path)
-    _truncate_metrics(run.metrics, step)
+    steps_per_epoch = len(dataset) / settings.batch_size
+    total_steps = settings.steps or math.ceil(settings.epochs * steps_per_epoch)
+    network = _network(recipe, dataset, total_steps, start)
+    with engine.scope():
+        model = network.build(input_size=crop)
+        model.compile(make_optimizer(settings, total_steps, model))
+        checkpoint = Checkpoint(run.checkpoint, model)
+        step = checkpoint.restore()
+        if step == 0 and start is not None:
+            from shuffleseg_core.import_weights import load_starting_weights
+
+            report = load_starting_weights(model, start, dataset.label_map.names)
+            if first:
+                print(report)
+        engine.prepare(model, _loss(recipe, dataset, run, first), settings.seed)
+    if first:
+        if step:
+            print(f"going on from step {step} of {total_steps}: {run.checkpoint}")
+        network.save_record(run.path)
+        record_session(run.sessions, step=step, start=str(start) if start else None)
 
     batches = AugmentedBatches(
         dataset,
         Augmentation(**{**vars(recipe.augmentation), "crop": crop}),
         settings.batch_size,
         settings.seed,
-        step,
-        total_steps,
-        workers,
+        engine.process_index,
+        engine.process_count,
         *_synthetic(recipe, dataset, crop),
     )
-    if len(batches):
-        steps_per_epoch = len(dataset) / settings.batch_size
-        keeper = _Keeper(
-            run,
-            checkpoint,
-            val,
-            network,
-            recipe,
-            total_steps,
-            steps_per_epoch,
-            checkpoint_steps,
-            val_epochs,
+    validation = None if val is None else Validation(val, network, crop, engine)
+    if step < total_steps:
+        loop = _Loop(
+            recipe, run, engine, checkpoint, validation, options, step, total_steps, steps_per_epoch
         )
-        with keeper.interruptible():
-            model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[keeper])
-    with atomic_path(run.weights) as temporary:
-        trained = network.build()  # without the optimizer's state
-        trained.set_weights(model.get_weights())
-        trained.save_weights(temporary, overwrite=True)
+        loop.run(batches)
+    if first:
+        with engine.local_scope():
+            trained = network.build()  # without the optimizer's state
+            trained.set_weights(model.get_weights())
+            with atomic_path(run.weights) as temporary:
+                trained.save_weights(temporary, overwrite=True)
     return run
 
 
-def _compile(model, recipe: Recipe, dataset: Dataset, total_steps: int) -> None:
-    settings = recipe.optimization
+def _loss(recipe: Recipe, dataset: Dataset, run: RunFolder, write: bool) -> keras.losses.Loss:
     class_weights = None
-    if settings.class_weights == "enet":
-        class_weights = enet_class_weights(_class_pixels(dataset))
-    optimizer = keras.optimizers.AdamW(
-        PolySchedule(
-            settings.learning_rate,
-            total_steps,
-            settings.power,
-            settings.slow_start_steps,
-            settings.slow_start_rate,
-        ),
-        weight_decay=settings.weight_decay,
-        epsilon=1e-8,
-    )
-    optimizer.exclude_from_weight_decay(
-        var_list=[
-            variable
-            for layer in model.layers
-            for variable in layer.trainable_variables
-            if isinstance(layer, _NO_DECAY) or variable.name == "bias"
-        ]
-    )
-    loss = PixelCrossEntropy(len(dataset.label_map), dataset.label_map.ignore_id, class_weights)
-    # XLA is several times slower than plain kernels for this network on CPUs.
-    model.compile(optimizer, loss, jit_compile="auto" if _has_accelerator() else False)
+    if recipe.optimization.class_weights == "enet":
+        class_weights = enet_class_weights(_class_pixels(dataset, run.class_pixels, write))
+    label_map = dataset.label_map
+    return LOSSES[recipe.optimization.loss](len(label_map), label_map.ignore_id, class_weights)
 
 
-def _has_accelerator() -> bool:
-    return any(not d.lower().startswith("cpu") for d in keras.distribution.list_devices())
-
-
-def _class_pixels(dataset: Dataset) -> np.ndarray:
-    """int64 [C] pixels of each class; reads, and so checks, every training image."""
+def _class_pixels(dataset: Dataset, path: Path, write: bool) -> np.ndarray:
+    """int64 [C] pixels of each class; counted once a training."""
+    names = list(dataset.label_map.names)
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return np.array([kept[name] for name in names], np.int64)
     counts = np.zeros(256, np.int64)
     for index in tqdm(range(len(dataset)), desc="reading labels", unit="image", leave=False):
-        counts += np.bincount(dataset.read(index)[1].ravel(), minlength=256)
-    return counts[: len(dataset.label_map)]
+        counts += np.bincount(dataset.read_labels(index).ravel(), minlength=256)
+    counts = counts[: len(names)]
+    if write:
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(dict(zip(names, counts.tolist()))), encoding="utf-8")
+    return counts
 
 
-def _keep_recipe(run: RunFolder, recipe: Recipe) -> None:
+def _keep_recipe(run: RunFolder, recipe: Recipe, write: bool) -> None:
     """Save the recipe, or check that the folder's training follows the same one."""
     text = yaml.safe_dump(recipe.to_dict(), sort_keys=False, allow_unicode=True)
     if run.recipe.exists():
@@ -223,6 +214,8 @@ def _keep_recipe(run: RunFolder, recipe: Recipe) -> None:
                 f"{run.recipe}: this folder holds a training by another recipe; "
                 "give another --output, or the same recipe to go on with it"
             )
+        return
+    if not write:
         return
     try:
         with atomic_path(run.recipe) as temporary:
@@ -238,19 +231,22 @@ def _synthetic(recipe: Recipe, dataset: Dataset, size: tuple[int, int]):
     synthetic = SyntheticDataset(size)
     if synthetic.label_map.names != dataset.label_map.names:
         raise UserError(
-            f"recipe {recipe.name}: synthetic drives have CamVid's classes, {dataset.name} has "
+            f"recipe {recipe.title}: synthetic drives have CamVid's classes, {dataset.name} has "
             "others; set data.synthetic_share to 0"
         )
     return synthetic, recipe.data.synthetic_share
 
 
-def _network(recipe: Recipe, dataset: Dataset, total_steps: int) -> TrainedNetwork:
+def _network(
+    recipe: Recipe, dataset: Dataset, total_steps: int, start: Path | None
+) -> TrainedNetwork:
     return TrainedNetwork(
         model=recipe.model,
         label_map=dataset.label_map,
         input_size=parse_size(recipe.augmentation.crop),
         training={
-            "recipe": recipe.name,
+            "recipe": recipe.title,
+            "start": start.name if start else "random weights",
             "data": f"{dataset.name}, {len(dataset)} images",
             "synthetic_share": recipe.data.synthetic_share,
             "steps": total_steps,
@@ -263,73 +259,180 @@ def _network(recipe: Recipe, dataset: Dataset, total_steps: int) -> TrainedNetwo
     )
 
 
-def _truncate_metrics(path: Path, step: int) -> None:
-    """Drop lines written after the checkpoint that the training goes on from."""
-    if path.exists():
-        kept = [m for m in read_metrics(path) if m["step"] <= step]
-        with atomic_path(path) as temporary:
-            temporary.write_text("".join(json.dumps(m) + "\n" for m in kept), encoding="utf-8")
-
-
-def read_metrics(path: Path) -> list[dict]:
-    """The lines of a metrics.jsonl; a last line that a kill cut short is left out."""
-    metrics = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            metrics.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return metrics
-
-
-def validate(model: keras.Model, dataset: Dataset) -> ConfusionMatrix:
-    """Score a model in inference mode, one whole image at a time.
-
-    The model must take the images' size, or any size.
-    """
-    matrix = ConfusionMatrix(len(dataset.label_map), dataset.label_map.ignore_id)
-    for index in range(len(dataset)):
-        image, truth = dataset.read(index)
-        logits = model.predict_on_batch(image[None].astype(np.float32))
-        matrix.update(truth, np.argmax(np.asarray(logits)[0], axis=-1))
-    return matrix
-
-
-class _Keeper(keras.callbacks.Callback):
-    """Shows progress, writes metrics, checkpoints, validates."""
+class _Loop:
+    """The steps of a training: progress, metrics, checkpoints, validations."""
 
     def __init__(
         self,
-        run: RunFolder,
-        checkpoint: Checkpoint,
-        val: Dataset | None,
-        network: TrainedNetwork,
         recipe: Recipe,
+        run: RunFolder,
+        engine: Engine,
+        checkpoint: Checkpoint,
+        validation: Validation | None,
+        options: TrainingOptions,
+        step: int,
         total_steps: int,
         steps_per_epoch: float,
-        checkpoint_steps: int,
-        val_epochs: int,
     ):
-        super().__init__()
-        self.run = run
-        self.checkpoint = checkpoint
-        self.val = val
-        self.network = network
-        self.interrupted = False
-        self.any_size = None  # the model for validation, built when first needed
         self.recipe = recipe
+        self.run_folder = run
+        self.engine = engine
+        self.checkpoint = checkpoint
+        self.validation = validation
+        self.options = options
+        self.step = step
         self.total_steps = total_steps
         self.steps_per_epoch = steps_per_epoch
-        self.checkpoint_steps = checkpoint_steps
-        self.val_steps = max(round(val_epochs * steps_per_epoch), 1)
-        self.log_steps = max(round(steps_per_epoch), 1)
+        self.val_steps = max(round(options.val_epochs * steps_per_epoch), 1)
+        self.log_steps = min(max(round(steps_per_epoch), 1), _LOG_STEPS)
+        self.first = engine.process_index == 0
+        self.batch_size = recipe.optimization.batch_size
+        self.schedule = make_schedule(recipe.optimization, total_steps)
+        self.stop = False  # asked of this process
+        self.stopping = False  # agreed by all of them
+        self.losses: list[float] = []
+
+    def run(self, batches: AugmentedBatches) -> None:
+        """Train to the end.
+
+        Raises:
+            KeyboardInterrupt: SIGINT or SIGTERM came; the state is saved.
+            UserError: see `train`.
+        """
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._signals())
+            steps = range(self.step, self.total_steps)
+            stream = prefetched(batches.batch, steps, self.options.workers)
+            stack.enter_context(contextlib.closing(stream))
+            if self.first:
+                self.log = MetricsLog(self.run_folder.metrics, self.step)
+                self.board = TensorBoardLog(self.run_folder.tensorboard, self.step)
+                stack.callback(self.board.close)
+            self.bar = stack.enter_context(
+                tqdm(
+                    total=self.total_steps * self.batch_size,
+                    initial=self.step * self.batch_size,
+                    unit="image",
+                    desc=self.recipe.title,
+                    smoothing=0.05,
+                    mininterval=0.5 if sys.stderr.isatty() else 30,  # few lines in a log file
+                    disable=not self.first,
+                )
+            )
+            self._run(stream)
+
+    def _run(self, stream) -> None:
+        """The device works on one step while the result of the one before it is read."""
+        self.window_start = time.perf_counter()
+        running = None
+        while self.step < self.total_steps:
+            try:
+                images, labels = next(stream)
+            except UserError:  # the data vanished: what was trained so far is worth keeping
+                self._finish(running)
+                self._save()
+                raise
+            handle = self.engine.step(self.step, images, labels, self.stop)
+            self._finish(running)
+            running = handle
+            self.step += 1
+            # Several processes must agree on the step, one need not.
+            if self.stop and self.engine.process_count == 1:
+                self.stopping = True
+            if self._is_boundary():
+                self._finish(running)
+                running = None
+                self._at_boundary()
+
+    def _finish(self, handle) -> None:
+        """Wait for a step, take its loss."""
+        if handle is None:
+            return
+        loss, stop = self.engine.result(handle)
+        if not math.isfinite(loss):
+            raise UserError(
+                f"the loss is {loss} near step {self.step}; the last good checkpoint is "
+                f"{self.run_folder.checkpoint}. Lower optimization.learning_rate and train anew"
+            )
+        self.losses.append(loss)
+        self.stopping = self.stopping or stop
+        self.bar.update(self.batch_size)
+
+    def _is_boundary(self) -> bool:
+        every = (self.log_steps, self.val_steps, self.options.checkpoint_steps)
+        return (
+            self.stopping
+            or self.step == self.total_steps
+            or any(self.step % steps == 0 for steps in every)
+        )
+
+    def _at_boundary(self) -> None:
+        """All steps up to `self.step` are done, and none runs."""
+        last = self.step == self.total_steps
+        if self.step % self.log_steps == 0 or last:
+            self._log_window()
+        if self.step % self.options.checkpoint_steps == 0 or last or self.stopping:
+            self._save()
+        if self.stopping:
+            raise KeyboardInterrupt
+        if self.validation is not None and (self.step % self.val_steps == 0 or last):
+            self.engine.sync()
+            self._validate()
+
+    def _save(self) -> None:
+        self.engine.sync()
+        if self.first:
+            # Keras makes an optimizer while it saves one, which must not be a shared one.
+            with self.engine.local_scope():
+                self.checkpoint.save(self.step)
+
+    def _log_window(self) -> None:
+        if self.first and self.losses:
+            loss = float(np.mean(self.losses))
+            values = {
+                "loss": loss,
+                "learning_rate": float(self.schedule(self.step)),
+                "images_per_second": len(self.losses)
+                * self.batch_size
+                / (time.perf_counter() - self.window_start),
+            }
+            self.log.write(self.step, self.epoch, **values)
+            self.board.scalars(self.step, **{f"train/{key}": v for key, v in values.items()})
+            self.bar.set_postfix(loss=f"{loss:.3f}")
+        self.losses.clear()
+        self.window_start = time.perf_counter()
+
+    def _validate(self) -> None:
+        matrix, strips = self.validation.run(self.checkpoint.model.get_weights())
+        if self.first:
+            names = self.validation.dataset.label_map.names
+            iou = dict(zip(names, (float(value) for value in matrix.iou())))
+            self.log.write(
+                self.step,
+                self.epoch,
+                val_miou=matrix.miou(),
+                val_iou={name: round(value, 4) for name, value in iou.items()},
+            )
+            self.board.scalars(self.step, **{"val/mIoU": matrix.miou()})
+            self.board.scalars(self.step, **{f"val_iou/{name}": v for name, v in iou.items()})
+            if strips:
+                picture = stack_strips(strips)
+                self.board.image(self.step, "val/image_truth_labels", picture)
+                write_png(self.run_folder.masks, picture)
+            draw_curves(read_metrics(self.run_folder.metrics), self.run_folder.curves)
+            tqdm.write(f"step {self.step}: val mIoU {100 * matrix.miou():.1f} %")
+        self.window_start = time.perf_counter()
+
+    @property
+    def epoch(self) -> float:
+        return self.step / self.steps_per_epoch
 
     @contextlib.contextmanager
-    def interruptible(self):
+    def _signals(self):
         """Let the first SIGINT or SIGTERM end the training after the step in work."""
 
         def interrupt(number, frame):
-            self.interrupted = True
+            self.stop = True
             for one, handler in before.items():
                 signal.signal(one, handler)
 
@@ -342,68 +445,3 @@ class _Keeper(keras.callbacks.Callback):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-    def on_train_begin(self, logs=None):
-        self.step = self.first_step = self.checkpoint.step
-        self.bar = tqdm(
-            total=self.total_steps * self.recipe.optimization.batch_size,
-            initial=self.step * self.recipe.optimization.batch_size,
-            unit="image",
-            desc=self.recipe.name,
-            smoothing=0.05,
-        )
-        self._window_start(0.0, 0)
-
-    def _window_start(self, loss_sum: float, steps: int):
-        self.loss_sum, self.loss_steps, self.window_time = loss_sum, steps, time.perf_counter()
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.step += 1
-        self.checkpoint.reseed(self.step)
-        self.bar.update(self.recipe.optimization.batch_size)
-        steps = self.step - self.first_step
-        loss = float(logs["loss"])  # Keras gives the mean since fit began
-        if not math.isfinite(loss):
-            self.bar.close()
-            raise UserError(
-                f"the loss is {loss} at step {self.step}; the last good checkpoint is "
-                f"{self.run.checkpoint}. Lower optimization.learning_rate and train anew"
-            )
-        last = self.step == self.total_steps
-        if self.step % self.log_steps == 0 or last:
-            window = steps - self.loss_steps
-            mean = (loss * steps - self.loss_sum) / window
-            seconds = time.perf_counter() - self.window_time
-            self._log(
-                loss=mean,
-                learning_rate=float(self.model.optimizer.learning_rate),
-                images_per_second=window * self.recipe.optimization.batch_size / seconds,
-            )
-            self.bar.set_postfix(loss=f"{mean:.3f}")
-            self._window_start(loss * steps, steps)
-        if self.step % self.checkpoint_steps == 0 or last or self.interrupted:
-            self.checkpoint.save()
-        if self.interrupted:
-            self.bar.close()
-            raise KeyboardInterrupt
-        if self.val is not None and (self.step % self.val_steps == 0 or last):
-            self._validate()
-            draw_curves(read_metrics(self.run.metrics), self.run.curves)
-            self.window_time = time.perf_counter()
-
-    def _validate(self):
-        if self.any_size is None:
-            self.any_size = self.network.build()
-        self.any_size.set_weights(self.model.get_weights())
-        matrix = validate(self.any_size, self.val)
-        iou = dict(zip(self.val.label_map.names, (round(float(v), 4) for v in matrix.iou())))
-        self._log(val_miou=matrix.miou(), val_iou=iou)
-        tqdm.write(f"step {self.step}: val mIoU {100 * matrix.miou():.1f} %")
-
-    def _log(self, **values):
-        line = {"step": self.step, "epoch": round(self.step / self.steps_per_epoch, 3), **values}
-        with open(self.run.metrics, "a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-
-    def on_train_end(self, logs=None):
-        self.bar.close()

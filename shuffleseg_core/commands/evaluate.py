@@ -1,58 +1,149 @@
-"""`shuffleseg evaluate`: a model's scores on a labelled data set."""
+"""`shuffleseg evaluate`: the scores of a model, or of a folder of predictions, on a data set."""
 
+from ..errors import UserError
 from ..json_output import add_json_option, write_json
 
-HELP = "score a .tflite on a labelled data set (class IoU and mIoU)"
+HELP = "score a model on a labelled data set, for Cityscapes as its benchmark does"
 
 
 def add_arguments(parser):
-    parser.add_argument("model", metavar="MODEL", help=".tflite file")
+    parser.add_argument(
+        "model", nargs="?", metavar="MODEL", help=".tflite file, or run folder of a training"
+    )
+    parser.add_argument(
+        "--predictions",
+        metavar="DIR",
+        help="instead of a model: folder of PNGs (Cityscapes: label ids in "
+        "CITY_SEQUENCE_FRAME*.png; else class ids in the images' names)",
+    )
     parser.add_argument("--dataset", default="camvid", help="data set layout (%(default)s)")
     parser.add_argument("--root", required=True, metavar="DIR", help="folder of the data set")
     parser.add_argument("--split", required=True, metavar="NAME", help="split: train, val …")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (%(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of a .tflite (2)")
+    parser.add_argument("--flip", action="store_true", help="also label the mirrored image")
+    keras = parser.add_argument_group("for run folders")
+    keras.add_argument(
+        "--scales",
+        default="1",
+        metavar="S,S,…",
+        help="label the image at these scales and average, as 0.75,1,1.25",
+    )
+    keras.add_argument(
+        "--size", metavar="WIDTHxHEIGHT", help="input size in pixels (the image's own)"
+    )
+    keras.add_argument(
+        "--weights", metavar="FILE", help="other weights of the same network, as a checkpoint's"
+    )
     add_json_option(parser)
+    parser.add_argument(
+        "--confusion", metavar="FILE.png", help="draw the confusion matrix into this file"
+    )
+    parser.add_argument(
+        "--submission",
+        metavar="DIR",
+        help="write label ids for the Cityscapes server; without labels (split test), only that",
+    )
 
 
 def run(args) -> int:
     from tqdm import tqdm
 
     from ..datasets import open_dataset
-    from ..errors import UserError
-    from ..metrics import ConfusionMatrix
-    from ..segmenter import Segmenter
+    from ..evaluation.confusion_picture import draw_confusion
+    from ..evaluation.figure_file import check_png_name
+    from ..evaluation.score_table import score_table
+    from ..evaluation.scores import scores_of
+    from ..evaluation.submission import Submission
+    from ..user_path import user_path
 
-    segmenter = Segmenter(args.model, args.threads)
-    dataset = open_dataset(args.dataset, args.root, args.split)
-    names = dataset.label_map.names
-    if segmenter.description and segmenter.label_map.names != names:
-        raise UserError(
-            f"model {args.model}: its classes ({', '.join(segmenter.label_map.names)}) are not "
-            f"those of {args.dataset} ({', '.join(names)})"
-        )
-    if len(segmenter.label_map) != len(names):
-        raise UserError(
-            f"model {args.model}: {len(segmenter.label_map)} classes, but {args.dataset} has "
-            f"{len(names)}"
-        )
-    matrix = ConfusionMatrix(len(names), dataset.label_map.ignore_id)
-    for index in tqdm(range(len(dataset)), unit="frame", disable=None, leave=False):
-        image, truth = dataset.read(index)
-        matrix.update(truth, segmenter.segment(image))
-    iou = dict(zip(names, (float(value) for value in matrix.iou())))
+    _check_arguments(args)
+    confusion = check_png_name("--confusion", args.confusion) if args.confusion else None
+    predictor = None if args.predictions else _open_model(args)
+    dataset = open_dataset(args.dataset, args.root, args.split, need_labels=args.submission is None)
+    read_prediction = _predictions(args, predictor, dataset)
+    submission = Submission(args.submission, dataset) if args.submission else None
+    frames = range(len(dataset))
+    scores = scores_of(dataset) if all(map(dataset.has_labels, frames)) else None
+    if scores is None and (args.json or confusion):
+        raise UserError(f"{dataset.name} has no labels, so no scores for --json and --confusion")
+    for index in tqdm(frames, unit="frame", disable=None, leave=False):
+        prediction = read_prediction(index)
+        if submission:
+            submission.write(index, prediction)
+        if scores:
+            scores.add(dataset, index, prediction)
+    if submission and args.json != "-":
+        print(f"{len(dataset)} label images in {args.submission}")
+    if scores is None:
+        print(f"no scores: {dataset.name} has no labels")
+        return 0
     report = {
-        "miou": matrix.miou(),
-        "iou": iou,
-        "pixel_accuracy": matrix.pixel_accuracy(),
+        **scores.report(),
         "frames": len(dataset),
-        "model": str(args.model),
+        "model": str(args.model or args.predictions),
         "dataset": args.dataset,
         "split": args.split,
+        "scales": list(_scales(args.scales)),
+        "flip": args.flip,
     }
     if args.json != "-":
-        for name, value in iou.items():
-            print(f"{name:>12} {100 * value:6.2f} %")
-        print(f"{'mIoU':>12} {100 * matrix.miou():6.2f} %   over {len(dataset)} frames")
+        print(score_table(report, len(dataset)))
+    if confusion:
+        title = f"{dataset.name}: {user_path(report['model']).name}, mIoU {report['miou']:.1%}"
+        draw_confusion(scores.counts, scores.names, title, confusion)
     if args.json:
         write_json(args.json, report)
     return 0
+
+
+def _check_arguments(args) -> None:
+    if bool(args.model) == bool(args.predictions):
+        raise UserError("give either a MODEL or --predictions")
+    if not args.predictions:
+        return
+    for option, given in (
+        ("--flip", args.flip),
+        ("--scales", args.scales != "1"),
+        ("--size", args.size),
+        ("--weights", args.weights),
+        ("--submission", args.submission),
+    ):
+        if given:
+            raise UserError(f"{option} needs a MODEL, not --predictions")
+
+
+def _open_model(args):
+    from ..evaluation.predictor import open_predictor
+    from ..size import parse_size
+
+    return open_predictor(
+        args.model,
+        weights=args.weights,
+        size=parse_size(args.size) if args.size else None,
+        scales=_scales(args.scales),
+        flip=args.flip,
+        num_threads=args.threads,
+    )
+
+
+def _predictions(args, predictor, dataset):
+    """index → uint8 [H, W] ids as prediction files of the data set hold them."""
+    from ..evaluation.file_ids import to_file_ids
+    from ..evaluation.label_folder import LabelFolder
+    from ..evaluation.predictor import check_classes
+
+    if predictor is None:
+        return LabelFolder(args.predictions, dataset).read
+    check_classes(predictor, dataset)
+    return lambda index: to_file_ids(dataset, predictor.predict(dataset.read_image(index)))
+
+
+def _scales(text: str) -> tuple[float, ...]:
+    """ "0.75,1" → (0.75, 1.0)."""
+    try:
+        scales = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        scales = ()
+    if not scales or len(set(scales)) < len(scales) or not all(0.1 <= s <= 4 for s in scales):
+        raise UserError(f"--scales {text}: give different numbers of 0.1 to 4, as 0.75,1,1.25")
+    return scales

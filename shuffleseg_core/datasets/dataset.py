@@ -38,7 +38,7 @@ class Dataset(ABC):
         """uint8 [H, W]: each an id of `label_map` or its `ignore_id`.
 
         Raises:
-            UserError: the labels are unreadable, or hold an id that is no class.
+            UserError: the labels are missing or unreadable, or hold an id that is no class.
         """
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
@@ -48,13 +48,31 @@ class Dataset(ABC):
             UserError: a file is unreadable, the sizes differ, or an id is no class.
         """
         image, labels = self.read_image(index), self.read_labels(index)
+        self.check_sizes(index, image, labels)
+        return image, labels
+
+    def check_sizes(self, index: int, image: np.ndarray, labels: np.ndarray) -> None:
+        """Raises UserError where labels and image differ in size."""
         if image.shape[:2] != labels.shape:
+            turned = labels.shape == image.shape[1::-1]
+            hint = " (the image's EXIF rotation was applied)" if turned else ""
             raise UserError(
                 f"{self.labels_source(index)}: labels are {labels.shape[1]}x{labels.shape[0]} but "
-                f"{self.sample_name(index)} is {image.shape[1]}x{image.shape[0]}; "
+                f"{self.sample_name(index)} is {image.shape[1]}x{image.shape[0]}{hint}; "
                 "they must be equal"
             )
-        return image, labels
+
+    def read_instances(self, index: int) -> np.ndarray:
+        """int32 [H, W]: Cityscapes instance ids, label id · 1000 + n for things, else label ids.
+
+        Raises:
+            UserError: the file is missing or unreadable, or the data set has no instances.
+        """
+        raise UserError(f"{self.name}: this data set has no instance images")
+
+    def has_labels(self, index: int) -> bool:
+        """False where the labels of an image are missing."""
+        return True
 
     @abstractmethod
     def labels_source(self, index: int) -> str:

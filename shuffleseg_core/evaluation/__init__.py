@@ -1,0 +1,1 @@
+"""Scoring predictions on labelled data sets, as the benchmarks do, and showing them."""

@@ -18,6 +18,10 @@ from . import build_model
 RECORD = "model.json"
 WEIGHTS = "model.weights.h5"
 
+#: Of the networks that weights are for. Those of version 1, which wrote no number, joined the
+#: halves of ShuffleNet's units in another order: their weights fit, but compute something else.
+VERSION = 2
+
 
 @dataclass(frozen=True)
 class TrainedNetwork:
@@ -44,6 +48,7 @@ class TrainedNetwork:
     def save_record(self, folder: Path) -> None:
         """Write `model.json`."""
         record = {
+            "version": VERSION,
             "model": self.model,
             "label_map": self.label_map.to_dict(),
             "input_size": format_size(self.input_size),
@@ -59,6 +64,11 @@ class TrainedNetwork:
         path = Path(folder) / RECORD
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
+            if record.get("version", 1) != VERSION:
+                raise UserError(
+                    f"{path}: weights of another version of shuffleseg "
+                    f"({record.get('version', 1)}, not {VERSION}); train anew"
+                )
             return cls(
                 dict(record["model"]),
                 LabelMap.from_dict(record["label_map"]),
@@ -70,7 +80,7 @@ class TrainedNetwork:
             raise UserError(
                 f"{path}: cannot be read: {error.strerror}; give the folder of a training"
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: {type(error).__name__}: {error}; train anew") from error
 
     def load_weights(self, model, path: Path) -> None:

@@ -18,6 +18,7 @@ def shufflenet_v2_segmentation(
     depth_multiplier: float = 1.0,
     output_stride: int = 16,
     stage4_rate_1: bool = False,
+    unit_variant: str = "mobile_segmentation",
     align_corners: bool = False,
     dropout: float = 0.1,
     backbone_momentum: float = 0.997,
@@ -30,7 +31,8 @@ def shufflenet_v2_segmentation(
         num_classes: depth of the logits.
         head: `basic` or `dpc`.
         input_size: (width, height) in pixels, or None for any size.
-        depth_multiplier, output_stride, stage4_rate_1: see `shufflenet_v2_backbone`.
+        depth_multiplier, output_stride, stage4_rate_1, unit_variant: see
+            `shufflenet_v2_backbone`.
         align_corners: convention of the bilinear resizes, see `ResizeLike`.
         dropout: share of the projected features dropped while training (the paper keeps 0.9).
         backbone_momentum, head_momentum: of the batch norms. The defaults are the official
@@ -57,6 +59,7 @@ def shufflenet_v2_segmentation(
         depth_multiplier=depth_multiplier,
         output_stride=output_stride,
         stage4_rate_1=stage4_rate_1,
+        unit_variant=unit_variant,
         batch_norm_momentum=backbone_momentum,
     )
     conv = ConvNormAct(momentum=head_momentum, epsilon=1e-5)

@@ -1,0 +1,71 @@
+"""`shuffleseg compare-masks`: several models' masks side by side, as figure 6 of the paper."""
+
+from pathlib import Path
+
+from ..errors import UserError
+
+HELP = "draw images, their truth and the masks of several models into one picture"
+
+
+def add_arguments(parser):
+    parser.add_argument(
+        "--model",
+        action="append",
+        required=True,
+        dest="models",
+        metavar="[NAME=]MODEL",
+        help=".tflite file or run folder of a training, with a name for its column; may be "
+        "given again",
+    )
+    parser.add_argument("--dataset", default="camvid", help="data set layout (%(default)s)")
+    parser.add_argument("--root", required=True, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--split", required=True, metavar="NAME", help="split: train, val …")
+    parser.add_argument(
+        "--frames", metavar="A,B,…", help="names of the frames (four, evenly spread)"
+    )
+    parser.add_argument("--output", required=True, metavar="FILE.png", help="file to write")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of a .tflite (2)")
+
+
+def run(args) -> int:
+    from tqdm import tqdm
+
+    from ..datasets import open_dataset
+    from ..evaluation.figure_file import check_png_name
+    from ..evaluation.mask_comparison import ComparedFrame, draw_comparison
+    from ..evaluation.predictor import check_classes, open_predictor
+
+    output = check_png_name("--output", args.output)
+    dataset = open_dataset(args.dataset, args.root, args.split)
+    indices = _chosen(dataset, args.frames)
+    names, predictors = [], []
+    for text in args.models:
+        name, _, path = text.rpartition("=")
+        names.append(name or Path(path).stem)
+        predictors.append(open_predictor(path, num_threads=args.threads))
+        check_classes(predictors[-1], dataset)
+    frames = []
+    for index in tqdm(indices, unit="frame", disable=None, leave=False):
+        image, truth = dataset.read(index)
+        masks = [predictor.predict(image) for predictor in predictors]
+        frames.append(ComparedFrame(dataset.sample_name(index), image, truth, masks))
+    draw_comparison(frames, names, dataset.label_map, output)
+    print(f"{output}: {len(frames)} frames, {len(names)} models")
+    return 0
+
+
+def _chosen(dataset, text: str | None) -> list[int]:
+    """Indices of the frames named in "a,b,c"; four evenly spread ones where none are."""
+    if text is None:
+        last, number = len(dataset) - 1, min(len(dataset), 4)
+        return [round(i * last / max(number - 1, 1)) for i in range(number)]
+    index_of_name = {dataset.sample_name(index): index for index in range(len(dataset))}
+    chosen = []
+    for name in (part.strip() for part in text.split(",")):
+        if name not in index_of_name:
+            raise UserError(
+                f"--frames: {dataset.name} has no frame {name!r}; "
+                f"its first is {next(iter(index_of_name))}"
+            )
+        chosen.append(index_of_name[name])
+    return chosen

@@ -1,0 +1,79 @@
+"""Images, their truth and several models' masks side by side: figure 6 of the paper."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..colorize import colorize
+from ..label_map import LabelMap
+from .figure_file import save_png
+
+_CELL_WIDTH = 4.0  # inches
+_LEGEND_WIDTH = 1.7  # of one class
+
+
+@dataclass(frozen=True)
+class ComparedFrame:
+    """One row.
+
+    Attributes:
+        name: of the frame.
+        image: uint8 [H, W, 3] RGB.
+        truth: uint8 [H, W] class ids; what is no class becomes black.
+        masks: uint8 [H, W] class ids by each model.
+    """
+
+    name: str
+    image: np.ndarray
+    truth: np.ndarray
+    masks: Sequence[np.ndarray]
+
+
+def draw_comparison(
+    frames: Sequence[ComparedFrame], model_names: Sequence[str], label_map: LabelMap, path: Path
+) -> None:
+    """Draw a row for each frame, and the classes' colours below, into a PNG.
+
+    Args:
+        frames: at least one; each with a mask by every model.
+        model_names: heads of the masks' columns.
+        label_map: names and colours.
+        path: file to write.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    heads = ("image", "truth", *model_names)
+    width = _CELL_WIDTH * len(heads)
+    heights = [_CELL_WIDTH * frame.image.shape[0] / frame.image.shape[1] for frame in frames]
+    patches = [
+        Patch(facecolor=np.array(color) / 255, edgecolor="0.5", label=name)
+        for name, color in zip(
+            (*label_map.names, "ignored in truth"), (*label_map.colors, (0, 0, 0))
+        )
+    ]
+    lines = math.ceil(len(patches) * _LEGEND_WIDTH / width)
+    figure = Figure(figsize=(width, sum(heights) + 0.4 + 0.3 * lines), layout="constrained")
+    grid = figure.subplots(len(frames), len(heads), squeeze=False, height_ratios=heights)
+    for row, (axes_of_row, frame) in enumerate(zip(grid, frames)):
+        labels = (frame.truth, *frame.masks)
+        pictures = [frame.image, *(colorize(ids, label_map) for ids in labels)]
+        for axes, head, picture in zip(axes_of_row, heads, pictures):
+            axes.imshow(picture)
+            axes.set(xticks=[], yticks=[])
+            if row == 0:
+                axes.set_title(head, fontsize=13)
+        axes_of_row[0].set_ylabel(frame.name, fontsize=9)
+    columns = math.ceil(len(patches) / lines)
+    figure.legend(
+        handles=patches, loc="outside lower center", ncols=columns, fontsize=10, frameon=False
+    )
+    save_png(figure, path, dpi=130)

@@ -1,0 +1,121 @@
+"""Several processes and several devices train as one does."""
+
+import importlib.util
+import json
+import socket
+
+import pytest
+
+from conftest import requires_tensorflow
+from tiny_camvid import make_camvid
+from tiny_training import environment, run, start, train_command
+
+pytest.importorskip("keras", exc_type=ImportError)
+requires_jax = pytest.mark.skipif(
+    importlib.util.find_spec("jax") is None, reason="JAX is not installed"
+)
+
+# A low rate: Adam divides by a gradient's size, so that rounding grows with every step.
+CHANGES = (
+    "model.depth_multiplier=0.5",
+    "augmentation.crop=64x48",
+    "optimization.batch_size=4",
+    "optimization.epochs=null",
+    "optimization.steps=6",
+    "optimization.learning_rate=1.0e-5",
+    "optimization.slow_start_steps=0",
+    "data.synthetic_share=0",
+)
+# tf.distribute draws each replica's dropout by itself, which one process cannot repeat.
+NO_DROPOUT = ("model.dropout=0",)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return make_camvid(tmp_path_factory.mktemp("data") / "camvid", train=4, val=3)
+
+
+def _losses(folder):
+    metrics = [json.loads(line) for line in (folder / "metrics.jsonl").open()]
+    return [m["loss"] for m in metrics if "loss" in m]
+
+
+def _val_miou(folder):
+    metrics = [json.loads(line) for line in (folder / "metrics.jsonl").open()]
+    return [m["val_miou"] for m in metrics if "val_miou" in m]
+
+
+def _free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+@pytest.mark.parametrize(
+    "backend, more, tolerance",
+    [
+        pytest.param("jax", (), 1e-5, marks=requires_jax),
+        pytest.param("tensorflow", NO_DROPOUT, 1e-3, marks=requires_tensorflow),
+    ],
+)
+def test_two_processes_train_as_one(backend, more, tolerance, root, tmp_path):
+    changes = (*CHANGES, *more)
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    result = run(train_command(root, alone, changes=changes), backend)
+    assert result.returncode == 0, result.stderr
+    hosts = ",".join(f"localhost:{port}" for port in _free_ports(2))
+    commands = [
+        train_command(root, together, "--hosts", hosts, "--host-index", index, changes=changes)
+        for index in (0, 1)
+    ]
+    other = start(commands[1], backend)
+    result = run(commands[0], backend)
+    assert result.returncode == 0, result.stderr
+    assert other.wait(timeout=60) == 0
+    assert len(_losses(alone)) == 6
+    assert _losses(together) == pytest.approx(_losses(alone), rel=tolerance)
+    # Each process scored its part of the images, and the sum is all of them.
+    assert _val_miou(together) == pytest.approx(_val_miou(alone), abs=0.01)
+
+
+@requires_jax
+def test_two_devices_of_one_process_train_as_one(root, tmp_path):
+    alone, both = tmp_path / "alone", tmp_path / "both"
+    assert run(train_command(root, alone, changes=CHANGES), "jax").returncode == 0
+    command = train_command(root, both, changes=CHANGES)
+    two_devices = "--xla_force_host_platform_device_count=2"
+    result = run(["env", f"XLA_FLAGS={two_devices}", *command], "jax")
+    assert result.returncode == 0, result.stderr
+    assert len(json.loads((both / "sessions.jsonl").read_text())["devices"]) == 2
+    assert _losses(both) == pytest.approx(_losses(alone), rel=1e-5)
+
+
+@requires_tensorflow
+def test_two_devices_of_one_process_with_tensorflow(root, tmp_path):
+    alone, both = tmp_path / "alone", tmp_path / "both"
+    changes = (*CHANGES, *NO_DROPOUT)
+    assert run(train_command(root, alone, changes=changes)).returncode == 0
+    command = train_command(root, both, changes=changes)
+    split_cpu = (
+        "import sys, tensorflow as tf\n"
+        "one = tf.config.LogicalDeviceConfiguration()\n"
+        "cpu = tf.config.list_physical_devices('CPU')[0]\n"
+        "tf.config.set_logical_device_configuration(cpu, [one, one])\n"
+        "from shuffleseg_core.cli import main; sys.exit(main())"
+    )
+    result = run([command[0], "-c", split_cpu, *command[3:]])
+    assert result.returncode == 0, result.stderr
+    assert _losses(both) == pytest.approx(_losses(alone), rel=1e-3)
+
+
+@requires_jax
+def test_batch_that_does_not_divide_is_named(root, tmp_path):
+    command = train_command(root, tmp_path / "run", "--set", "optimization.batch_size=3")
+    flags = "XLA_FLAGS=--xla_force_host_platform_device_count=2"
+    result = run(["env", flags, *command], "jax")
+    assert result.returncode == 2 and "does not divide over 2 devices" in result.stderr
+    assert environment("jax")["KERAS_BACKEND"] == "jax"

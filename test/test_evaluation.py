@@ -1,0 +1,496 @@
+"""`shuffleseg evaluate` and `compare-masks`: scores, scales, submissions, pictures, mistakes."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from conftest import requires_tensorflow
+from shuffleseg_core import LabelMap, Segmenter
+from shuffleseg_core.cityscapes_labels import ID_OF_TRAIN_ID
+from shuffleseg_core.datasets import open_dataset
+from shuffleseg_core.image_file import read_labels, read_rgb
+from shuffleseg_core.synthetic_drive import SyntheticDrive
+from shuffleseg_core.upsampling import align_corners_matrix
+from tiny_camvid import make_camvid
+
+# CamVid's classes, and "unlabelled", as Cityscapes label ids.
+_ID_OF_CAMVID = np.array([23, 11, 17, 7, 8, 21, 20, 13, 26, 24, 33, 0], np.uint8)
+_THINGS = (24, 26, 33)
+
+
+def _make_cityscapes(root, size=(96, 64)):
+    """ROOT in Cityscapes's layout: 3 images in val, 2 in test, which has no labels."""
+    drive = SyntheticDrive(seed=7, width=size[0], height=size[1])
+    for split, city, numbers in (("val", "munster", (0, 1, 2)), ("test", "berlin", (3, 4))):
+        for number in numbers:
+            rgb, ids = drive.frame(40 * number)
+            name = f"{city}_{number:06d}_000019"
+            image = root / "leftImg8bit" / split / city / f"{name}_leftImg8bit.png"
+            image.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(image), rgb[:, :, ::-1])
+            if split == "test":
+                continue
+            truth = _ID_OF_CAMVID[ids]
+            instances = truth.astype(np.uint16)
+            for id_ in _THINGS:
+                _, number = cv2.connectedComponents((truth == id_).astype(np.uint8))
+                instances[truth == id_] = 1000 * id_ + number[truth == id_]
+            labels = root / "gtFine" / split / city / f"{name}_gtFine_labelIds.png"
+            labels.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(labels), truth)
+            cv2.imwrite(str(labels).replace("labelIds", "instanceIds"), instances)
+    return root
+
+
+@pytest.fixture(scope="module")
+def cityscapes(tmp_path_factory):
+    return _make_cityscapes(tmp_path_factory.mktemp("cityscapes"))
+
+
+@pytest.fixture(scope="module")
+def camvid(tmp_path_factory):
+    return make_camvid(tmp_path_factory.mktemp("camvid"))
+
+
+def _make_run(folder, label_map, **options):
+    """A run folder with random weights, whose labels are spread over the classes."""
+    import keras
+
+    from shuffleseg_core.export.tflite_export import random_network
+    from shuffleseg_core.models.trained_network import WEIGHTS
+
+    keras.utils.set_random_seed(3)
+    options = {"depth_multiplier": 0.5, **options}
+    network = random_network(label_map, (64, 48), "shufflenet_v2", **options)
+    model = network.build(input_size=(64, 48), upsample=False)
+    drive = SyntheticDrive(seed=1, width=64, height=48)
+    images = np.stack([drive.frame(40 * i)[0] for i in range(6)]).astype(np.float32)
+    _spread_logits(model, np.asarray(model(images, training=False)))
+    folder.mkdir()
+    network.save_record(folder)
+    model.save_weights(folder / WEIGHTS)
+    return network
+
+
+def _spread_logits(model, logits):
+    """Change the last layer so that these logits get mean 0 and deviation 2 in every class.
+
+    Returns the new logits.
+    """
+    layer = model.get_layer("logits")
+    kernel, bias = layer.get_weights()
+    axes = tuple(range(logits.ndim - 1))
+    mean, scale = logits.mean(axes), 2 / logits.std(axes)
+    layer.set_weights([kernel * scale, (bias - mean) * scale])
+    return (logits - mean) * scale
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Folder of run folders, each with a model.tflite: `camvid`, and `cityscapes`, which aligns."""
+    pytest.importorskip("tensorflow", exc_type=ImportError)
+    from shuffleseg_core.export.tflite_export import export_tflite
+    from shuffleseg_core.models.trained_network import WEIGHTS
+
+    folder = tmp_path_factory.mktemp("runs")
+    for name, align_corners in (("camvid", False), ("cityscapes", True)):
+        network = _make_run(folder / name, LabelMap.named(name), align_corners=align_corners)
+        export_tflite(network, folder / name / "model.tflite", folder / name / WEIGHTS)
+    return folder
+
+
+@pytest.fixture
+def evaluate(shuffleseg):
+    """Evaluate and return the report."""
+
+    def run(*arguments):
+        status, out, err = shuffleseg("evaluate", *arguments, "--json", "-")
+        assert status == 0, err
+        return json.loads(out)
+
+    return run
+
+
+def _assert_mistake(result, words):
+    status, out, err = result
+    assert status == 2 and not out
+    assert words in err
+    assert len(err.strip().splitlines()) == 1 and "Traceback" not in err
+
+
+def test_cityscapes_scores_are_those_of_the_benchmark(shuffleseg, runs, cityscapes, tmp_path):
+    """From the model to the table: label ids, names and numbers."""
+    benchmark = pytest.importorskip(
+        "cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling",
+        reason="cityscapesscripts is not installed",
+    )
+    if not hasattr(np, "in1d"):  # numpy 2.4 removed what the benchmark calls
+        np.in1d = np.isin
+    status, out, err = shuffleseg(
+        "evaluate", runs / "cityscapes" / "model.tflite", "--dataset", "cityscapes_fine", "--root", cityscapes,
+        "--split", "val", "--submission", tmp_path / "sent", "--json", tmp_path / "scores.json",
+    )  # fmt: skip
+    assert status == 0, err
+    report = json.loads((tmp_path / "scores.json").read_text())
+    truths = sorted(map(str, cityscapes.rglob("val/*/*_gtFine_labelIds.png")))
+    args = copy.copy(benchmark.args)
+    args.quiet, args.JSONOutput, args.predictionPath = True, False, str(tmp_path / "sent")
+    args.predictionWalk = None
+    predictions = [benchmark.getPrediction(args, truth) for truth in truths]
+    assert len(set(predictions)) == report["frames"] == 3
+    theirs = benchmark.evaluateImgLists(predictions, truths, args)
+    for ours, name in (
+        ("miou", "averageScoreClasses"),
+        ("miiou", "averageScoreInstClasses"),
+        ("mcategory_iou", "averageScoreCategories"),
+        ("mcategory_iiou", "averageScoreInstCategories"),
+    ):
+        assert report[ours] == pytest.approx(theirs[name], rel=0, abs=1e-9)
+    for name, score in report["iou"].items():
+        assert (np.nan if score is None else score) == pytest.approx(
+            theirs["classScores"][name], rel=0, abs=1e-9, nan_ok=True
+        )
+    last = out.splitlines()[-1]
+    assert [float(number) for number in last.split()[:4]] == [
+        round(100 * report[key], 2) for key in ("miou", "miiou", "mcategory_iou", "mcategory_iiou")
+    ]
+    assert "Class iIoU" in out and "motorcycle" in out and "construction" in out
+    # The ids in the files, and the folder scored as another program's predictions would be.
+    image = next(cityscapes.rglob("val/*/munster_000001*_leftImg8bit.png"))
+    labels = Segmenter(runs / "cityscapes" / "model.tflite").segment(read_rgb(image))
+    written = read_labels(tmp_path / "sent" / "munster_000001_000019_pred_labelIds.png")
+    np.testing.assert_array_equal(written, ID_OF_TRAIN_ID[labels])
+    assert len(np.unique(written)) > 1
+    status, out, _ = shuffleseg(
+        "evaluate", "--predictions", tmp_path / "sent", "--dataset", "cityscapes_fine",
+        "--root", cityscapes, "--split", "val", "--json", "-",
+    )  # fmt: skip
+    again = json.loads(out)
+    assert {key: again[key] for key in again if key != "model"} == {
+        key: report[key] for key in report if key != "model"
+    }
+
+
+def test_submission_of_a_split_without_labels(shuffleseg, runs, cityscapes, tmp_path):
+    model = runs / "cityscapes" / "model.tflite"
+    options = ("--dataset", "cityscapes_fine", "--root", cityscapes, "--split", "test")
+    status, out, err = shuffleseg("evaluate", model, *options, "--submission", tmp_path / "sent")
+    assert status == 0, err
+    assert "no scores" in out
+    assert {path.name for path in (tmp_path / "sent").iterdir()} == {
+        "berlin_000003_000019_pred_labelIds.png",
+        "berlin_000004_000019_pred_labelIds.png",
+    }
+    _assert_mistake(shuffleseg("evaluate", model, *options), "gtFine")
+    _assert_mistake(
+        shuffleseg(
+            "evaluate", model, *options, "--submission", tmp_path / "sent",
+            "--json", tmp_path / "scores.json",
+        ),
+        "no labels",
+    )  # fmt: skip
+    (tmp_path / "sent" / "berlin_000003_000019_old.png").write_bytes(b"")
+    _assert_mistake(
+        shuffleseg("evaluate", model, *options, "--submission", tmp_path / "sent"),
+        "berlin_000003_000019_old.png",
+    )
+
+
+@pytest.mark.parametrize("run, options", [("camvid", ("--flip",)), ("cityscapes", ())])
+def test_keras_weights_score_as_their_tflite(evaluate, runs, camvid, cityscapes, run, options):
+    data = ("--root", camvid)
+    if run == "cityscapes":
+        data = ("--dataset", "cityscapes_fine", "--root", cityscapes)
+    options = (*data, "--split", "val", *options)
+    by_keras = evaluate(runs / run, *options, "--size", "64x48")
+    by_tflite = evaluate(runs / run / "model.tflite", *options)
+    for key in ("miou", "pixel_accuracy"):
+        assert by_keras[key] == pytest.approx(by_tflite[key], abs=1e-3)
+    assert by_keras["iou"] == {
+        name: None if score is None else pytest.approx(score, abs=5e-3)
+        for name, score in by_tflite["iou"].items()
+    }
+
+
+def _resize(logits, size, align_corners):
+    """[h, w, C] → [H, W, C], written out."""
+    if not align_corners:
+        return cv2.resize(logits, size)
+    rows = align_corners_matrix(size[1], logits.shape[0])
+    columns = align_corners_matrix(size[0], logits.shape[1])
+    return np.einsum("Hh,Ww,hwc->HWc", rows, columns, logits)
+
+
+@pytest.mark.parametrize(
+    "run, padded, sizes",
+    [
+        ("camvid", (90, 60), {0.5: (45, 30), 1: (90, 60), 1.5: (135, 90)}),
+        ("cityscapes", (97, 65), {0.5: (49, 33), 1: (97, 65), 1.5: (145, 97)}),
+    ],
+)
+def test_scales_and_flip_are_the_mean_of_the_softmax(runs, run, padded, sizes):
+    from shuffleseg_core.evaluation.keras_predictor import KerasPredictor
+    from shuffleseg_core.models.trained_network import WEIGHTS, TrainedNetwork
+
+    network = TrainedNetwork.load_record(runs / run)
+    model = network.build(upsample=False)
+    network.load_weights(model, runs / run / WEIGHTS)
+    image = SyntheticDrive(seed=2, width=90, height=60).frame(10)[0]
+    aligned = run == "cityscapes"
+    frame = image
+    if aligned:
+        frame = np.full((padded[1], padded[0], 3), 127.5, np.float32)
+        frame[:60, :90] = image
+    enlarged = []
+    for scale, size in sizes.items():
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        scaled = cv2.resize(frame, size, interpolation=how).astype(np.float32)
+        for side in (1, -1):
+            batch = np.ascontiguousarray(scaled[None, :, ::side])
+            logits = np.asarray(model(batch, training=False))[0, :, ::side]
+            enlarged.append(_resize(np.ascontiguousarray(logits), padded, aligned))
+    exponential = np.exp(_spread_logits(model, np.array(enlarged)))
+    expected = (exponential / exponential.sum(-1, keepdims=True)).mean(0)[:60, :90].argmax(-1)
+    predictor = KerasPredictor(model, aligned, scales=(0.5, 1.0, 1.5), flip=True)
+    labels = predictor.predict(image)
+    assert labels.dtype == np.uint8 and labels.shape == (60, 90)
+    assert np.mean(labels == expected) > 0.999
+    assert len(np.unique(expected)) > 2
+    assert np.mean(KerasPredictor(model, aligned).predict(image) == expected) < 0.99
+
+
+def test_mirrored_tflite_is_the_mean_of_both(runs, street):
+    from shuffleseg_core.evaluation.tflite_predictor import TFLitePredictor
+
+    for run in ("camvid", "cityscapes"):
+        path = runs / run / "model.tflite"
+        segmenter = Segmenter(path)
+        total = 0
+        for side in (1, -1):
+            segmenter.segment(np.ascontiguousarray(street[:, ::side]))
+            logits = segmenter._interpreter.get_tensor(segmenter._output_index)[0]
+            full = _resize(logits, (160, 90), run == "cityscapes")[:, ::side]
+            exponential = np.exp(full - full.max(-1, keepdims=True))
+            total = total + exponential / exponential.sum(-1, keepdims=True)
+        labels = TFLitePredictor(path, flip=True).predict(street)
+        assert np.mean(labels == total.argmax(-1)) > 0.999
+        np.testing.assert_array_equal(
+            TFLitePredictor(path).predict(street), segmenter.segment(street)
+        )
+
+
+def test_images_of_one_size_are_traced_once(runs, rng, monkeypatch):
+    from shuffleseg_core.evaluation.predictor import open_predictor
+    from shuffleseg_core.models.blocks import ResizeLike
+
+    predictor = open_predictor(runs / "cityscapes", flip=True)
+    traces = []
+    call = ResizeLike.call
+    monkeypatch.setattr(
+        ResizeLike, "call", lambda self, inputs: (traces.append(self.name), call(self, inputs))[1]
+    )
+    for _ in range(3):
+        predictor.predict(rng.integers(0, 256, (40, 50, 3), np.uint8))
+    assert traces.count("enlarge") == 2  # once a side
+    for height in range(4, 10):  # TensorFlow then takes any size
+        predictor.predict(rng.integers(0, 256, (16 * height, 50, 3), np.uint8))
+    assert traces.count("enlarge") <= 6
+
+
+def test_other_weights_of_a_run_folder(runs, rng):
+    """As the checkpoint of a training that goes on: of a compiled model, with its optimizer."""
+    import keras
+
+    from shuffleseg_core.evaluation.predictor import open_predictor
+    from shuffleseg_core.models.trained_network import WEIGHTS, TrainedNetwork
+
+    network = TrainedNetwork.load_record(runs / "camvid")
+    model = network.build(input_size=(64, 48))
+    network.load_weights(model, runs / "camvid" / WEIGHTS)
+    layer = model.get_layer("logits")
+    layer.set_weights([-array for array in layer.get_weights()])
+    model.compile(optimizer=keras.optimizers.Adam(), loss="mse")
+    model.optimizer.build(model.trainable_variables)
+    model.save_weights(runs / "camvid" / "checkpoint.weights.h5")
+    image = SyntheticDrive(seed=2, width=64, height=48).frame(10)[0]
+    expected = model.predict_on_batch(image[None].astype(np.float32))[0].argmax(-1)
+    labels = open_predictor(runs / "camvid", weights="checkpoint.weights.h5").predict(image)
+    assert np.mean(labels == expected) > 0.999
+
+
+@requires_tensorflow
+def test_jax_gives_the_same_scores(evaluate, runs, cityscapes):
+    pytest.importorskip("jax", reason="JAX is not installed")
+    options = (
+        runs / "cityscapes", "--dataset", "cityscapes_fine", "--root", cityscapes,
+        "--split", "val", "--flip",
+    )  # fmt: skip
+    by_tensorflow = evaluate(*options)
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "shuffleseg_core.cli",
+            "evaluate",
+            *map(str, options),
+            "--json",
+            "-",
+        ],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    by_jax = json.loads(result.stdout)
+    for key in ("miou", "miiou", "mcategory_iou", "mcategory_iiou", "pixel_accuracy"):
+        assert by_jax[key] == pytest.approx(by_tensorflow[key], abs=1e-3)
+
+
+def test_predictions_of_another_program(evaluate, tiny_tflite, camvid, tmp_path):
+    segmenter = Segmenter(tiny_tflite)
+    for path in (camvid / "val" / "images").iterdir():
+        cv2.imwrite(str(tmp_path / f"{path.stem}.png"), segmenter.segment(read_rgb(path)))
+    options = ("--root", camvid, "--split", "val")
+    by_model = evaluate(tiny_tflite, *options)
+    by_files = evaluate("--predictions", tmp_path, *options)
+    assert by_files["iou"] == by_model["iou"]
+
+
+def test_predictions_that_are_wrong(shuffleseg, cityscapes, camvid, tmp_path):
+    command = ("evaluate", "--predictions", tmp_path, "--split", "val")
+    in_camvid = (*command, "--root", camvid)
+    in_cityscapes = (*command, "--dataset", "cityscapes_fine", "--root", cityscapes)
+    _assert_mistake(shuffleseg(*in_camvid), "no prediction for f100")
+    for name, id_, size in (("f100", 3, (64, 96)), ("f101", 11, (64, 96))):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full(size, id_, np.uint8))
+    _assert_mistake(shuffleseg(*in_camvid), "f101.png: id 11")
+    cv2.imwrite(str(tmp_path / "f101.png"), np.full((10, 20), 3, np.uint8))
+    _assert_mistake(shuffleseg(*in_camvid), "20x10")
+    (tmp_path / "f101.png").write_bytes(b"no picture")
+    _assert_mistake(shuffleseg(*in_camvid), "f101.png: not a readable image")
+    for number in range(3):
+        name = f"munster_{number:06d}_000019"
+        cv2.imwrite(str(tmp_path / f"{name}_a.png"), np.full((64, 96), 255, np.uint8))
+    _assert_mistake(shuffleseg(*in_cityscapes), "not trainIds")
+    (tmp_path / "more").mkdir()
+    cv2.imwrite(str(tmp_path / "more" / f"{name}_b.png"), np.full((64, 96), 7, np.uint8))
+    _assert_mistake(shuffleseg(*in_cityscapes), "a second prediction")
+
+
+def test_cityscapes_needs_a_model_of_its_classes(shuffleseg, tiny_tflite, cityscapes, runs):
+    options = ("--dataset", "cityscapes_fine", "--root", cityscapes, "--split", "val")
+    for model in (tiny_tflite, runs / "camvid"):
+        _assert_mistake(shuffleseg("evaluate", model, *options), "pavement")
+
+
+def test_missing_instance_images(shuffleseg, runs, tmp_path):
+    root = _make_cityscapes(tmp_path / "data")
+    next(root.rglob("*_instanceIds.png")).unlink()
+    _assert_mistake(
+        shuffleseg(
+            "evaluate", runs / "cityscapes" / "model.tflite", "--dataset", "cityscapes_fine", "--root", root,
+            "--split", "val",
+        ),
+        "instanceIds",
+    )  # fmt: skip
+
+
+def test_mistakes_are_one_line(shuffleseg, runs, tiny_models, camvid, tmp_path, monkeypatch):
+    logits, labels = tiny_models / "logits.tflite", tiny_models / "labels.tflite"
+    run = runs / "camvid"
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "model.json").write_bytes((run / "model.json").read_bytes())
+    (tmp_path / "file").write_text("")
+    for arguments, words in (
+        ((), "MODEL or --predictions"),
+        ((logits, "--predictions", tmp_path), "MODEL or --predictions"),
+        (("--predictions", tmp_path / "none"), "no such folder"),
+        (("--predictions", tmp_path, "--flip"), "--flip needs a MODEL"),
+        ((logits, "--scales", "0.5,1"), "give the run folder"),
+        ((logits, "--size", "64x48"), "one input size"),
+        ((logits, "--weights", "x"), "--weights"),
+        ((labels, "--flip"), "--form logits"),
+        ((run, "--scales", "0.5,x"), "--scales"),
+        ((run, "--scales", "1,1"), "--scales"),
+        ((run, "--scales", "nan"), "--scales"),
+        ((run, "--size", "64"), "WIDTHxHEIGHT"),
+        ((run, "--weights", "none.h5"), "none.h5: no such weights"),
+        ((run / "model.weights.h5",), "give the folder"),
+        ((tmp_path / "half",), "no such weights"),
+        ((tmp_path,), "model.json"),
+        ((logits, "--confusion", "x.jpg"), ".png"),
+        ((logits, "--submission", tmp_path / "sent"), "segment"),
+        ((logits, "--json", tmp_path / "file" / "x"), "cannot be written"),
+    ):
+        status, _, err = shuffleseg("evaluate", *arguments, "--root", camvid, "--split", "val")
+        assert status == 2 and words in err, arguments
+        assert len(err.strip().splitlines()) == 1, err
+    monkeypatch.setitem(sys.modules, "keras", None)
+    _assert_mistake(
+        shuffleseg("evaluate", run, "--root", camvid, "--split", "val"), "make setup-dev"
+    )
+
+
+def test_interruption_leaves_no_half_file(shuffleseg, runs, cityscapes, tmp_path, monkeypatch):
+    from shuffleseg_core.evaluation.tflite_predictor import TFLitePredictor
+
+    predict, calls = TFLitePredictor.predict, []
+
+    def interrupted(self, rgb):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return predict(self, rgb)
+
+    monkeypatch.setattr(TFLitePredictor, "predict", interrupted)
+    status, _, _ = shuffleseg(
+        "evaluate", runs / "cityscapes" / "model.tflite", "--dataset", "cityscapes_fine", "--root", cityscapes,
+        "--split", "val", "--submission", tmp_path, "--json", tmp_path / "scores.json",
+        "--confusion", tmp_path / "confusion.png",
+    )  # fmt: skip
+    assert status == 130
+    files = sorted(tmp_path.iterdir())
+    assert [path.name[:14] for path in files] == ["munster_000000", "munster_000001"]
+    assert all(read_labels(path).shape == (64, 96) for path in files)
+
+
+def test_confusion_picture(shuffleseg, tiny_tflite, camvid, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    target = tmp_path / "confusion.png"
+    options = ("--root", camvid, "--split", "val", "--confusion", target)
+    assert shuffleseg("evaluate", tiny_tflite, *options)[0] == 0
+    assert min(read_rgb(target).shape[:2]) > 500
+
+
+def test_compare_masks(shuffleseg, tiny_models, runs, camvid, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    target = tmp_path / "figure.png"
+    options = ("--root", camvid, "--split", "train")
+    models = ("--model", f"a={tiny_models / 'logits.tflite'}", "--model", runs / "camvid")
+    status, out, err = shuffleseg("compare-masks", *models, *options, "--output", target)
+    assert status == 0, err
+    assert "4 frames, 2 models" in out
+    shown = {tuple(color) for color in np.unique(read_rgb(target).reshape(-1, 3), axis=0)}
+    dataset = open_dataset("camvid", camvid, "train")
+    labels = [dataset.read_labels(index) for index in range(len(dataset))]
+    common = [id_ for id_ in range(11) if all((truth == id_).sum() > 200 for truth in labels)]
+    assert len(common) > 3
+    assert {dataset.label_map.colors[id_] for id_ in common} <= shown
+    status, out, _ = shuffleseg(
+        "compare-masks", *models[:2], *options, "--output", target, "--frames", "f003, f000"
+    )
+    assert status == 0 and "2 frames, 1 models" in out
+    for arguments, words in (
+        ((*models, "--frames", "f9", "--output", target), "f000"),
+        ((*models, "--output", tmp_path / "x.jpg"), ".png"),
+        (("--model", "a=/nothing.tflite", "--output", target), "/nothing.tflite"),
+        (("--model", tiny_models / "dpc_19.tflite", "--output", target), "class_0"),
+        ((*models[:2], "--output", tmp_path / "figure.png" / "x.png"), "cannot be written"),
+    ):
+        _assert_mistake(shuffleseg("compare-masks", *arguments, *options), words)

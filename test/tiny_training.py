@@ -1,0 +1,82 @@
+"""Small trainings for tests: the real command in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+
+#: Changes to camvid_basic that make 60 steps of it a matter of seconds.
+TINY = (
+    "model.depth_multiplier=0.5",
+    "augmentation.crop=64x48",
+    "optimization.batch_size=2",
+    "optimization.epochs=20",
+    "optimization.slow_start_steps=2",
+    "data.synthetic_share=0",
+)
+
+
+def train_command(root, output, *more, recipe="camvid_basic", changes=TINY):
+    """`shuffleseg train` with checkpoints every 5 steps."""
+    settings = [part for change in changes for part in ("--set", change)]
+    return [
+        sys.executable, "-m", "shuffleseg_core.cli", "train", str(recipe), "--root", str(root),
+        "--output", str(output), "--checkpoint-steps", "5", "--val-epochs", "3", *settings,
+        *map(str, more),
+    ]  # fmt: skip
+
+
+def run(command, backend="tensorflow", **options):
+    """Run a command to its end, its words captured."""
+    return subprocess.run(
+        command, env=environment(backend), capture_output=True, text=True, timeout=300, **options
+    )
+
+
+def start(command, backend="tensorflow"):
+    """Start a command; its words are thrown away."""
+    return subprocess.Popen(
+        command, env=environment(backend), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def environment(backend):
+    return {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def stop_after_checkpoint(process, checkpoint, number, newer_than=0.0):
+    """Send a signal once `checkpoint` is newer than a time; returns the exit status."""
+    end = time.monotonic() + 200
+    while not (checkpoint.exists() and checkpoint.stat().st_mtime > newer_than):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.005)
+    process.send_signal(number)
+    return process.wait()
+
+
+def kill_after_checkpoint(process, checkpoint, newer_than=0.0):
+    """kill -9 as soon as a checkpoint is newer than a time."""
+    assert stop_after_checkpoint(process, checkpoint, signal.SIGKILL, newer_than) == -9
+
+
+def weights_of(path):
+    """name → array of a .weights.h5."""
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(
+            lambda name, item: found.update({name: item[()]}) if hasattr(item, "shape") else None
+        )
+    return found
+
+
+def assert_equal_weights(one, other):
+    expected, found = weights_of(one), weights_of(other)
+    assert expected.keys() == found.keys() and expected
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)

@@ -1,0 +1,78 @@
+"""Scores of a network in training, in inference mode, on whole images."""
+
+from __future__ import annotations
+
+import numpy as np
+from tqdm import tqdm
+
+from shuffleseg_core.datasets import Dataset
+from shuffleseg_core.metrics import ConfusionMatrix
+from shuffleseg_core.models.trained_network import TrainedNetwork
+
+from .augmentation import PAD_VALUE
+from .engines import Engine
+from .mask_strips import mask_strip
+
+
+class Validation:
+    """Labels a split's images whole and at their own size; the processes share them.
+
+    Images smaller than the crop are padded to it, so that sets of many sizes (COCO) need few
+    compiled graphs; the official evaluation pads likewise.
+
+    Args:
+        dataset: the split.
+        network: what is trained.
+        crop: (width, height) of the training's crops.
+        engine: labels.
+        samples: so many images, evenly spread, are also drawn.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        network: TrainedNetwork,
+        crop: tuple[int, int],
+        engine: Engine,
+        samples: int = 4,
+    ):
+        self.dataset = dataset
+        self._crop = crop
+        self._engine = engine
+        self._samples = set(
+            np.linspace(0, len(dataset) - 1, min(samples, len(dataset))).astype(int)
+        )
+        with engine.local_scope():
+            self._model = network.build()
+        self._label = engine.labeller(self._model)
+
+    def run(self, weights: list[np.ndarray]) -> tuple[ConfusionMatrix, list[np.ndarray]]:
+        """Score weights (as `get_weights` gives them).
+
+        Returns:
+            The confusion matrix over all images, and this process's pictures of samples
+            (see `mask_strip`).
+
+        Raises:
+            UserError: an image or its labels cannot be read.
+        """
+        self._model.set_weights(weights)
+        label_map = self.dataset.label_map
+        matrix = ConfusionMatrix(len(label_map), label_map.ignore_id)
+        strips = []
+        mine = range(self._engine.process_index, len(self.dataset), self._engine.process_count)
+        for index in tqdm(mine, desc="validation", unit="image", leave=False, disable=None):
+            image, truth = self.dataset.read(index)
+            labels = self._labels(image)
+            matrix.update(truth, labels)
+            if index in self._samples:
+                strips.append(mask_strip(image, truth, labels.astype(np.uint8), label_map))
+        matrix.counts = self._engine.sum(matrix.counts)
+        return matrix, strips
+
+    def _labels(self, image: np.ndarray) -> np.ndarray:
+        height, width = image.shape[:2]
+        shape = (max(height, self._crop[1]), max(width, self._crop[0]), 3)
+        padded = np.full((1, *shape), PAD_VALUE, np.float32)
+        padded[0, :height, :width] = image
+        return self._label(padded)[0, :height, :width]
