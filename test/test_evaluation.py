@@ -15,42 +15,24 @@ from shuffleseg_core import LabelMap, Segmenter
 from shuffleseg_core.cityscapes_labels import ID_OF_TRAIN_ID
 from shuffleseg_core.datasets import open_dataset
 from shuffleseg_core.image_file import read_labels, read_rgb
+from shuffleseg_core.metrics import ConfusionMatrix
 from shuffleseg_core.synthetic_drive import SyntheticDrive
 from shuffleseg_core.upsampling import align_corners_matrix
 from tiny_camvid import make_camvid
-
-# CamVid's classes, and "unlabelled", as Cityscapes label ids.
-_ID_OF_CAMVID = np.array([23, 11, 17, 7, 8, 21, 20, 13, 26, 24, 33, 0], np.uint8)
-_THINGS = (24, 26, 33)
-
-
-def _make_cityscapes(root, size=(96, 64)):
-    """ROOT in Cityscapes's layout: 3 images in val, 2 in test, which has no labels."""
-    drive = SyntheticDrive(seed=7, width=size[0], height=size[1])
-    for split, city, numbers in (("val", "munster", (0, 1, 2)), ("test", "berlin", (3, 4))):
-        for number in numbers:
-            rgb, ids = drive.frame(40 * number)
-            name = f"{city}_{number:06d}_000019"
-            image = root / "leftImg8bit" / split / city / f"{name}_leftImg8bit.png"
-            image.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(image), rgb[:, :, ::-1])
-            if split == "test":
-                continue
-            truth = _ID_OF_CAMVID[ids]
-            instances = truth.astype(np.uint16)
-            for id_ in _THINGS:
-                _, number = cv2.connectedComponents((truth == id_).astype(np.uint8))
-                instances[truth == id_] = 1000 * id_ + number[truth == id_]
-            labels = root / "gtFine" / split / city / f"{name}_gtFine_labelIds.png"
-            labels.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(labels), truth)
-            cv2.imwrite(str(labels).replace("labelIds", "instanceIds"), instances)
-    return root
+from tiny_datasets import (
+    make_cityscapes_fine,
+    make_coco,
+    make_folder,
+    make_voc2012,
+    write_palette_png,
+)
 
 
 @pytest.fixture(scope="module")
 def cityscapes(tmp_path_factory):
-    return _make_cityscapes(tmp_path_factory.mktemp("cityscapes"))
+    """Three images in val, two in test, which has no labels."""
+    root = tmp_path_factory.mktemp("cityscapes")
+    return make_cityscapes_fine(root, size=(96, 64), train=0, val=3, test=2)
 
 
 @pytest.fixture(scope="module")
@@ -133,8 +115,9 @@ def test_cityscapes_scores_are_those_of_the_benchmark(shuffleseg, runs, cityscap
     if not hasattr(np, "in1d"):  # numpy 2.4 removed what the benchmark calls
         np.in1d = np.isin
     status, out, err = shuffleseg(
-        "evaluate", runs / "cityscapes" / "model.tflite", "--dataset", "cityscapes_fine", "--root", cityscapes,
-        "--split", "val", "--submission", tmp_path / "sent", "--json", tmp_path / "scores.json",
+        "evaluate", runs / "cityscapes" / "model.tflite",
+        "--dataset", "cityscapes_fine", "--root", cityscapes, "--split", "val",
+        "--submission", tmp_path / "sent", "--json", tmp_path / "scores.json",
     )  # fmt: skip
     assert status == 0, err
     report = json.loads((tmp_path / "scores.json").read_text())
@@ -162,9 +145,9 @@ def test_cityscapes_scores_are_those_of_the_benchmark(shuffleseg, runs, cityscap
     ]
     assert "Class iIoU" in out and "motorcycle" in out and "construction" in out
     # The ids in the files, and the folder scored as another program's predictions would be.
-    image = next(cityscapes.rglob("val/*/munster_000001*_leftImg8bit.png"))
+    image = next(cityscapes.rglob("val/*/lindau_000001*_leftImg8bit.png"))
     labels = Segmenter(runs / "cityscapes" / "model.tflite").segment(read_rgb(image))
-    written = read_labels(tmp_path / "sent" / "munster_000001_000019_pred_labelIds.png")
+    written = read_labels(tmp_path / "sent" / "lindau_000001_000019_pred_labelIds.png")
     np.testing.assert_array_equal(written, ID_OF_TRAIN_ID[labels])
     assert len(np.unique(written)) > 1
     status, out, _ = shuffleseg(
@@ -184,8 +167,8 @@ def test_submission_of_a_split_without_labels(shuffleseg, runs, cityscapes, tmp_
     assert status == 0, err
     assert "no scores" in out
     assert {path.name for path in (tmp_path / "sent").iterdir()} == {
-        "berlin_000003_000019_pred_labelIds.png",
-        "berlin_000004_000019_pred_labelIds.png",
+        "berlin_000000_000019_pred_labelIds.png",
+        "bonn_000001_000019_pred_labelIds.png",
     }
     _assert_mistake(shuffleseg("evaluate", model, *options), "gtFine")
     _assert_mistake(
@@ -195,10 +178,10 @@ def test_submission_of_a_split_without_labels(shuffleseg, runs, cityscapes, tmp_
         ),
         "no labels",
     )  # fmt: skip
-    (tmp_path / "sent" / "berlin_000003_000019_old.png").write_bytes(b"")
+    (tmp_path / "sent" / "berlin_000000_000019_old.png").write_bytes(b"")
     _assert_mistake(
         shuffleseg("evaluate", model, *options, "--submission", tmp_path / "sent"),
-        "berlin_000003_000019_old.png",
+        "berlin_000000_000019_old.png",
     )
 
 
@@ -362,6 +345,30 @@ def test_predictions_of_another_program(evaluate, tiny_tflite, camvid, tmp_path)
     assert by_files["iou"] == by_model["iou"]
 
 
+@pytest.mark.parametrize(
+    "name, make",
+    [("voc2012", make_voc2012), ("coco", make_coco), ("folder", make_folder)],
+)
+def test_the_truth_itself_scores_one_everywhere(evaluate, tmp_path, name, make):
+    root = make(tmp_path / "data")
+    dataset = open_dataset(name, root, "val")
+    (tmp_path / "predictions").mkdir()
+    for index in range(len(dataset)):
+        labels = dataset.read_labels(index)
+        labels[labels == dataset.label_map.ignore_id] = 0
+        path = tmp_path / "predictions" / f"{dataset.sample_name(index)}.png"
+        if name == "voc2012":  # VOC's own form: the palette's indices are the ids
+            write_palette_png(path, labels, np.array(dataset.label_map.colors, np.uint8))
+        else:
+            cv2.imwrite(str(path), labels)
+    report = evaluate(
+        "--predictions", path.parent, "--dataset", name, "--root", root, "--split", "val"
+    )
+    assert report["miou"] == report["pixel_accuracy"] == 1
+    assert set(report["iou"]) == set(dataset.label_map.names)
+    assert "iiou" not in report
+
+
 def test_predictions_that_are_wrong(shuffleseg, cityscapes, camvid, tmp_path):
     command = ("evaluate", "--predictions", tmp_path, "--split", "val")
     in_camvid = (*command, "--root", camvid)
@@ -374,8 +381,7 @@ def test_predictions_that_are_wrong(shuffleseg, cityscapes, camvid, tmp_path):
     _assert_mistake(shuffleseg(*in_camvid), "20x10")
     (tmp_path / "f101.png").write_bytes(b"no picture")
     _assert_mistake(shuffleseg(*in_camvid), "f101.png: not a readable image")
-    for number in range(3):
-        name = f"munster_{number:06d}_000019"
+    for name in ("frankfurt_000000_000019", "lindau_000001_000019", "frankfurt_000002_000019"):
         cv2.imwrite(str(tmp_path / f"{name}_a.png"), np.full((64, 96), 255, np.uint8))
     _assert_mistake(shuffleseg(*in_cityscapes), "not trainIds")
     (tmp_path / "more").mkdir()
@@ -390,12 +396,11 @@ def test_cityscapes_needs_a_model_of_its_classes(shuffleseg, tiny_tflite, citysc
 
 
 def test_missing_instance_images(shuffleseg, runs, tmp_path):
-    root = _make_cityscapes(tmp_path / "data")
-    next(root.rglob("*_instanceIds.png")).unlink()
+    root = make_cityscapes_fine(tmp_path, train=0, instances=False)
     _assert_mistake(
         shuffleseg(
-            "evaluate", runs / "cityscapes" / "model.tflite", "--dataset", "cityscapes_fine", "--root", root,
-            "--split", "val",
+            "evaluate", runs / "cityscapes" / "model.tflite",
+            "--dataset", "cityscapes_fine", "--root", root, "--split", "val",
         ),
         "instanceIds",
     )  # fmt: skip
@@ -450,14 +455,32 @@ def test_interruption_leaves_no_half_file(shuffleseg, runs, cityscapes, tmp_path
 
     monkeypatch.setattr(TFLitePredictor, "predict", interrupted)
     status, _, _ = shuffleseg(
-        "evaluate", runs / "cityscapes" / "model.tflite", "--dataset", "cityscapes_fine", "--root", cityscapes,
-        "--split", "val", "--submission", tmp_path, "--json", tmp_path / "scores.json",
+        "evaluate", runs / "cityscapes" / "model.tflite",
+        "--dataset", "cityscapes_fine", "--root", cityscapes, "--split", "val",
+        "--submission", tmp_path, "--json", tmp_path / "scores.json",
         "--confusion", tmp_path / "confusion.png",
     )  # fmt: skip
     assert status == 130
     files = sorted(tmp_path.iterdir())
-    assert [path.name[:14] for path in files] == ["munster_000000", "munster_000001"]
+    assert [path.name[:16] for path in files] == ["frankfurt_000000", "frankfurt_000002"]
     assert all(read_labels(path).shape == (64, 96) for path in files)
+
+
+def test_confusion_matrix_counts_what_the_truth_does_not_ignore(rng):
+    truth = rng.integers(0, 6, (20, 30), np.uint8)  # 5 is outside the classes, 3 is ignored
+    prediction = rng.integers(0, 5, (20, 30), np.uint8)
+    matrix = ConfusionMatrix(5, ignore_id=3)
+    matrix.update(truth, prediction)
+    expected = np.zeros((5, 5), int)
+    for true, predicted in zip(truth.ravel(), prediction.ravel()):
+        if true not in (3, 5):
+            expected[true, predicted] += 1
+    np.testing.assert_array_equal(matrix.counts, expected)
+    matrix.update(truth.astype(np.int64), prediction.astype(np.int32))
+    np.testing.assert_array_equal(matrix.counts, 2 * expected)
+    for wrong in (5, 255, 256, -1):
+        with pytest.raises(ValueError, match=str(wrong)):
+            matrix.update(truth, np.full(truth.shape, wrong))
 
 
 def test_confusion_picture(shuffleseg, tiny_tflite, camvid, tmp_path):

@@ -1,4 +1,4 @@
-"""The paper's pipeline on tiny data sets in their true layouts; every loss and precision."""
+"""The paper's pipeline on tiny data sets in their true layouts; losses and precisions."""
 
 import importlib.util
 import json
@@ -21,7 +21,7 @@ pytest.importorskip("keras", exc_type=ImportError)
 
 CHAIN = (
     "model.depth_multiplier=0.5",
-    "model.downsampling_branch_width=output",
+    "model.unit_variant=torchvision",
     "augmentation.crop=65x65",
     "optimization.batch_size=2",
     "optimization.steps=3",
@@ -63,7 +63,8 @@ def test_four_stages_from_imagenet_to_fine(roots, tmp_path, shuffleseg):
         assert json.loads(metrics[-1])["step"] == 3 and "val_miou" in metrics[-1]
 
     # Run again, nothing is trained anew; one stage alone starts from the one before it.
-    assert run(command).stdout.count("this training is done") == 3
+    status, out, _ = shuffleseg(*command[3:])
+    assert status == 0 and out.count("this training is done") == 3
     alone = tmp_path / "alone"
     status, _, err = shuffleseg(*_stage(roots, alone, "fine"))
     assert status == 2 and "--start" in err
@@ -103,13 +104,11 @@ ONE_STEP = (
     "make, dataset, changes",
     [
         (make_voc2012, "voc2012", ("optimization.loss=ohem",)),
-        (make_camvid_segnet, "camvid", ("optimization.loss=lovasz",)),
-        (make_folder, "folder", ("optimization.precision=mixed_bfloat16",)),
+        (make_camvid_segnet, "camvid", ("optimization.loss=cross_entropy_lovasz",)),
         (make_folder, "folder", ("optimization.precision=mixed_float16", "model.head=dpc")),
-        (make_coco, "coco", ("optimization.loss=cross_entropy_lovasz",)),
     ],
 )
-def test_every_layout_loss_and_precision_trains(make, dataset, changes, tmp_path, shuffleseg):
+def test_other_layouts_losses_and_precisions_train(make, dataset, changes, tmp_path, shuffleseg):
     root = make(tmp_path / "data")
     output = tmp_path / "run"
     command = train_command(

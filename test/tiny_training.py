@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-import signal
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 import h5py
@@ -20,6 +22,10 @@ TINY = (
     "optimization.slow_start_steps=2",
     "data.synthetic_share=0",
 )
+
+
+_JAX_CACHE = tempfile.mkdtemp(prefix="jax-")
+atexit.register(shutil.rmtree, _JAX_CACHE, ignore_errors=True)
 
 
 def train_command(root, output, *more, recipe="camvid_basic", changes=TINY):
@@ -47,22 +53,25 @@ def start(command, backend="tensorflow"):
 
 
 def environment(backend):
-    return {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    """Of a training process; JAX compiles a graph once for all of them."""
+    return {
+        **os.environ,
+        "KERAS_BACKEND": backend,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "JAX_COMPILATION_CACHE_DIR": str(_JAX_CACHE),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1",
+    }
 
 
-def stop_after_checkpoint(process, checkpoint, number, newer_than=0.0):
-    """Send a signal once `checkpoint` is newer than a time; returns the exit status."""
+def stop_after_checkpoint(process, checkpoint, number):
+    """Send a signal once `checkpoint` is new; returns the exit status."""
+    before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
     end = time.monotonic() + 200
-    while not (checkpoint.exists() and checkpoint.stat().st_mtime > newer_than):
+    while not (checkpoint.exists() and checkpoint.stat().st_mtime_ns > before):
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.005)
     process.send_signal(number)
     return process.wait()
-
-
-def kill_after_checkpoint(process, checkpoint, newer_than=0.0):
-    """kill -9 as soon as a checkpoint is newer than a time."""
-    assert stop_after_checkpoint(process, checkpoint, signal.SIGKILL, newer_than) == -9
 
 
 def weights_of(path):

@@ -12,6 +12,7 @@ from shuffleseg_core.atomic_file import atomic_path
 from shuffleseg_core.errors import UserError
 
 _STEP = "shuffleseg_step"
+_LOSSES = "shuffleseg_losses"
 
 
 class Checkpoint:
@@ -25,11 +26,12 @@ class Checkpoint:
         self.path = path
         self.model = model
 
-    def save(self, step: int) -> None:
+    def save(self, step: int, losses: list[float]) -> None:
         """Write the file; an older one stays until this one is whole.
 
         Args:
             step: steps trained so far.
+            losses: of the steps that the metrics do not hold yet.
 
         Raises:
             UserError: a weight is not finite, or the folder cannot be written (for example a
@@ -46,25 +48,26 @@ class Checkpoint:
                 self.model.save_weights(temporary, overwrite=True)
                 with h5py.File(temporary, "a") as file:
                     file.attrs[_STEP] = step
+                    file.attrs[_LOSSES] = losses
         except OSError as error:
             raise UserError(
                 f"{self.path}: checkpoint not written ({error}); the last good one is kept. "
                 "Free some space and run the same command to go on"
             ) from error
 
-    def restore(self) -> int:
-        """Load the file if there is one; returns the step to go on from (0: from the start).
+    def restore(self) -> tuple[int, list[float]]:
+        """Load the file if there is one; returns `save`'s step and losses (0: from the start).
 
         Raises:
             UserError: the file does not fit the model.
         """
         self.model.optimizer.build(self.model.trainable_variables)
         if not self.path.exists():
-            return 0
+            return 0, []
         try:
             self.model.load_weights(self.path)
             with h5py.File(self.path) as file:
-                return int(file.attrs[_STEP])
+                return int(file.attrs[_STEP]), [float(loss) for loss in file.attrs[_LOSSES]]
         except (OSError, ValueError, KeyError) as error:
             first_line = str(error).strip().splitlines()[0]
             raise UserError(

@@ -143,7 +143,7 @@ def _train(
         model = network.build(input_size=crop)
         model.compile(make_optimizer(settings, total_steps, model))
         checkpoint = Checkpoint(run.checkpoint, model)
-        step = checkpoint.restore()
+        step, losses = checkpoint.restore()
         if step == 0 and start is not None:
             from shuffleseg_core.import_weights import load_starting_weights
 
@@ -169,7 +169,16 @@ def _train(
     validation = None if val is None else Validation(val, network, crop, engine)
     if step < total_steps:
         loop = _Loop(
-            recipe, run, engine, checkpoint, validation, options, step, total_steps, steps_per_epoch
+            recipe,
+            run,
+            engine,
+            checkpoint,
+            validation,
+            options,
+            step,
+            losses,
+            total_steps,
+            steps_per_epoch,
         )
         loop.run(batches)
     if first:
@@ -271,6 +280,7 @@ class _Loop:
         validation: Validation | None,
         options: TrainingOptions,
         step: int,
+        losses: list[float],
         total_steps: int,
         steps_per_epoch: float,
     ):
@@ -290,7 +300,8 @@ class _Loop:
         self.schedule = make_schedule(recipe.optimization, total_steps)
         self.stop = False  # asked of this process
         self.stopping = False  # agreed by all of them
-        self.losses: list[float] = []
+        self.losses = losses  # of the steps since the last line of metrics
+        self.timed_steps = 0
 
     def run(self, batches: AugmentedBatches) -> None:
         """Train to the end.
@@ -355,6 +366,7 @@ class _Loop:
                 f"{self.run_folder.checkpoint}. Lower optimization.learning_rate and train anew"
             )
         self.losses.append(loss)
+        self.timed_steps += 1
         self.stopping = self.stopping or stop
         self.bar.update(self.batch_size)
 
@@ -384,25 +396,26 @@ class _Loop:
         if self.first:
             # Keras makes an optimizer while it saves one, which must not be a shared one.
             with self.engine.local_scope():
-                self.checkpoint.save(self.step)
+                self.checkpoint.save(self.step, self.losses)
 
     def _log_window(self) -> None:
         if self.first and self.losses:
             loss = float(np.mean(self.losses))
+            seconds = time.perf_counter() - self.window_start
             values = {
                 "loss": loss,
                 "learning_rate": float(self.schedule(self.step)),
-                "images_per_second": len(self.losses)
-                * self.batch_size
-                / (time.perf_counter() - self.window_start),
+                "images_per_second": self.timed_steps * self.batch_size / seconds,
             }
             self.log.write(self.step, self.epoch, **values)
             self.board.scalars(self.step, **{f"train/{key}": v for key, v in values.items()})
             self.bar.set_postfix(loss=f"{loss:.3f}")
         self.losses.clear()
+        self.timed_steps = 0
         self.window_start = time.perf_counter()
 
     def _validate(self) -> None:
+        started = time.perf_counter()
         matrix, strips = self.validation.run(self.checkpoint.model.get_weights())
         if self.first:
             names = self.validation.dataset.label_map.names
@@ -421,7 +434,7 @@ class _Loop:
                 write_png(self.run_folder.masks, picture)
             draw_curves(read_metrics(self.run_folder.metrics), self.run_folder.curves)
             tqdm.write(f"step {self.step}: val mIoU {100 * matrix.miou():.1f} %")
-        self.window_start = time.perf_counter()
+        self.window_start += time.perf_counter() - started  # not a part of training's speed
 
     @property
     def epoch(self) -> float:

@@ -37,6 +37,6 @@ def save_png(figure, path: Path, dpi: int) -> None:
     """Write a figure. Raises UserError where the file cannot be written."""
     try:
         with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=dpi)
+            figure.savefig(temporary, dpi=dpi, bbox_inches="tight")
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from error

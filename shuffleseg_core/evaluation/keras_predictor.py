@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
+import math
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,6 @@ from ..user_path import user_path
 
 #: Pads images, as in training: the middle of the pixels' range, 0 after equation 1.
 MEAN_PIXEL = 127.5
-_BACKENDS = ("tensorflow", "jax")
 
 
 class KerasPredictor:
@@ -101,8 +101,8 @@ class KerasPredictor:
 
     def _padded(self, rgb: np.ndarray) -> np.ndarray:
         """float32 [k · stride + 1, …, 3]."""
-        shape = tuple(1 + -(-(n - 1) // self._output_stride) * self._output_stride
-                      for n in rgb.shape[:2])  # fmt: skip
+        stride = self._output_stride
+        shape = tuple(1 + stride * math.ceil((n - 1) / stride) for n in rgb.shape[:2])
         padded = np.full((*shape, 3), MEAN_PIXEL, np.float32)
         padded[: rgb.shape[0], : rgb.shape[1]] = rgb
         return padded
@@ -155,11 +155,9 @@ def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _import_keras() -> None:
     """Import Keras on the backend that the user asked for, else on one that is installed."""
-    if "KERAS_BACKEND" not in os.environ:
-        installed = [name for name in _BACKENDS if importlib.util.find_spec(name)]
-        if installed:
-            os.environ["KERAS_BACKEND"] = installed[0]
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if find_spec("tensorflow") is None and find_spec("jax") is not None:
+        os.environ.setdefault("KERAS_BACKEND", "jax")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # without TensorFlow's notes on itself
     try:
         import keras  # noqa: F401
     except (ImportError, ValueError) as error:
