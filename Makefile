@@ -38,7 +38,7 @@ demo: setup
 	$(BIN)/shuffleseg demo --drive "$(DRIVE)" --model "$(MODEL)" --seconds $(DURATION) --output "$(OUTPUT)"
 
 test: setup-dev lint
-	PYTHONSAFEPATH=1 $(BIN)/python -m pytest $(TESTS)
+	PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 lint: setup-dev
 	$(BIN)/python -m ruff check

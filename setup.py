@@ -76,6 +76,8 @@ setup(
         "train-jax": [*TRAINING, "jax>=0.4.34"],
         "dev": [
             "pytest>=8,<10",
+            # Two tests at a time: half of them wait for a process of their own.
+            "pytest-xdist>=3.6,<4",
             "hypothesis>=6.100,<7",
             "ruff>=0.11,<1",
             # The benchmark's own evaluation, to which ours is held equal.

@@ -129,7 +129,12 @@ def test_jax_trains_without_tensorflow(tmp_path):
     changes = (*ONE_STEP, "data.dataset=folder", "optimization.precision=mixed_bfloat16")
     command = train_command(root, output, changes=changes)
     hide = (
-        "import sys; sys.modules['tensorflow'] = None\n"
+        "import importlib.abc, sys\n"
+        "class Hide(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name.partition('.')[0] == 'tensorflow':\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Hide())\n"
         "from shuffleseg_core.cli import main; sys.exit(main())"
     )
     result = run([command[0], "-c", hide, *command[3:]], "jax")

@@ -8,8 +8,8 @@ import h5py
 import keras
 import numpy as np
 
-from shuffleseg_core.atomic_file import atomic_path
 from shuffleseg_core.errors import UserError
+from shuffleseg_core.models.weights_file import save_weights
 
 _STEP = "shuffleseg_step"
 _LOSSES = "shuffleseg_losses"
@@ -44,11 +44,7 @@ class Checkpoint:
                     f"checkpoint is {self.path}. Lower optimization.learning_rate and train anew"
                 )
         try:
-            with atomic_path(self.path) as temporary:
-                self.model.save_weights(temporary, overwrite=True)
-                with h5py.File(temporary, "a") as file:
-                    file.attrs[_STEP] = step
-                    file.attrs[_LOSSES] = losses
+            save_weights(self.model, self.path, **{_STEP: step, _LOSSES: losses})
         except OSError as error:
             raise UserError(
                 f"{self.path}: checkpoint not written ({error}); the last good one is kept. "

@@ -22,6 +22,7 @@ from shuffleseg_core.datasets import Dataset, open_dataset
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.image_file import write_png
 from shuffleseg_core.models.trained_network import TrainedNetwork
+from shuffleseg_core.models.weights_file import save_weights
 from shuffleseg_core.size import parse_size
 from shuffleseg_core.synthetic_dataset import SyntheticDataset
 
@@ -185,8 +186,7 @@ def _train(
         with engine.local_scope():
             trained = network.build()  # without the optimizer's state
             trained.set_weights(model.get_weights())
-            with atomic_path(run.weights) as temporary:
-                trained.save_weights(temporary, overwrite=True)
+            save_weights(trained, run.weights)
     return run
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from ..atomic_file import atomic_path
 from ..errors import UserError
 from ..label_map import LabelMap
 from ..models.trained_network import RECORD, WEIGHTS, TrainedNetwork
+from ..models.weights_file import save_weights
 from ..user_path import user_path
 from .layer_weights import CLASSIFIER, network_options
 from .mobile_segmentation_layout import from_mobile_segmentation
@@ -88,8 +88,7 @@ def import_segmentation_checkpoint(
     model = network.build()
     report = place(model, weights, prefix, None)
     try:
-        with atomic_path(folder / WEIGHTS) as temporary:
-            model.save_weights(temporary, overwrite=True)
+        save_weights(model, folder / WEIGHTS)
         network.save_record(folder)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror or error}") from error

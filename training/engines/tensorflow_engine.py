@@ -59,9 +59,9 @@ class TensorFlowEngine(Engine):
                 total = optimizer.scale_loss(total)
             gradients = tape.gradient(total, model.trainable_variables)
             optimizer.apply_gradients(zip(gradients, model.trainable_variables))
-            return loss_value, stop
+            return loss_value, tf.identity(stop)  # of each replica
 
-        @tf.function(jit_compile=self._jit)
+        @tf.function(jit_compile=self._jit, autograph=False)
         def step(images, labels, stop):
             loss_value, stop = self._strategy.run(replica_step, (images, labels, stop))
             return (
@@ -94,7 +94,7 @@ class TensorFlowEngine(Engine):
         pass  # the steps work on the model's own variables
 
     def labeller(self, model):
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, autograph=False)
         def label(images):
             return tf.argmax(model(images, training=False), axis=-1, output_type=tf.int32)
 
