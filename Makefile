@@ -66,10 +66,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 # After changing requirements in setup.py. (backports.strenum 1.3 refuses Python 3.11 and later,
-# which LiteRT needs it on; the resolver does not look at such upper bounds.)
+# which LiteRT needs it on, and typing 3.10, which cityscapesscripts asks for, every Python of today;
+# the resolver does not look at such upper bounds.)
 constraints: setup-dev
 	$(INSTALL) uv
-	echo "backports-strenum<1.3" | $(BIN)/uv pip compile --universal --python-version 3.10 setup.py \
+	printf "backports-strenum<1.3\ntyping<3.10\n" | $(BIN)/uv pip compile --universal --python-version 3.10 setup.py \
 	  --all-extras -c - --no-annotate --no-header --quiet --upgrade -o constraints.txt
 
 clean:

@@ -42,8 +42,13 @@ def _without_nan(value):
 
 
 def read_metrics(path: Path) -> list[dict]:
-    """The lines of a metrics.jsonl; a last line that a kill cut short is left out."""
+    """The lines of a metrics.jsonl; a last line that a kill cut short is left out.
+
+    Empty where there is no such file.
+    """
     metrics = []
+    if not path.exists():
+        return metrics
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             metrics.append(json.loads(line))

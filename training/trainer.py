@@ -97,6 +97,7 @@ def train(
             no longer a number. The last good checkpoint is kept.
     """
     run = RunFolder(folder)
+    keras.config.set_dtype_policy(recipe.optimization.precision)
     try:
         return _train(recipe, root, run, engine, start, options or TrainingOptions())
     except OSError as error:
@@ -105,6 +106,8 @@ def train(
             f"{where}: {error.strerror or error}; the last good checkpoint is kept. "
             "Mend that and run the same command to go on"
         ) from error
+    finally:
+        keras.config.set_dtype_policy("float32")
 
 
 def _train(
@@ -129,13 +132,12 @@ def _train(
         if val.label_map.names != dataset.label_map.names:
             raise UserError(f"{val.name}: its classes are not those of {dataset.name}")
     _keep_recipe(run, recipe, first)
-    if run.weights.exists():
+    if _any(engine, run.weights.exists()):
         if first:
             print(f"{run.weights}: this training is done; give another --output to train anew")
         return run
 
     keras.utils.set_random_seed(settings.seed)
-    keras.config.set_dtype_policy(settings.precision)
     crop = parse_size(recipe.augmentation.crop)
     steps_per_epoch = len(dataset) / settings.batch_size
     total_steps = settings.steps or math.ceil(settings.epochs * steps_per_epoch)
@@ -152,10 +154,17 @@ def _train(
             if first:
                 print(report)
         engine.prepare(model, _loss(recipe, dataset, run, first), settings.seed)
+    if _any(engine, step * engine.process_count != engine.sum(np.array([step]))[0]):
+        raise UserError(
+            f"{run.checkpoint}: the processes hold different checkpoints; let them share this "
+            "folder, or copy the first one's to the others"
+        )
     if first:
         if step:
             print(f"going on from step {step} of {total_steps}: {run.checkpoint}")
-        network.save_record(run.path)
+            TrainedNetwork.load_record(run.path)  # refuses one of an older version
+        else:
+            network.save_record(run.path)
         record_session(run.sessions, step=step, start=str(start) if start else None)
 
     batches = AugmentedBatches(
@@ -168,26 +177,29 @@ def _train(
         *_synthetic(recipe, dataset, crop),
     )
     validation = None if val is None else Validation(val, network, crop, engine)
-    if step < total_steps:
-        loop = _Loop(
-            recipe,
-            run,
-            engine,
-            checkpoint,
-            validation,
-            options,
-            step,
-            losses,
-            total_steps,
-            steps_per_epoch,
-        )
-        loop.run(batches)
+    _Loop(
+        recipe,
+        run,
+        engine,
+        checkpoint,
+        validation,
+        options,
+        step,
+        losses,
+        total_steps,
+        steps_per_epoch,
+    ).run(batches)
     if first:
         with engine.local_scope():
             trained = network.build()  # without the optimizer's state
             trained.set_weights(model.get_weights())
             save_weights(trained, run.weights)
     return run
+
+
+def _any(engine: Engine, value: bool) -> bool:
+    """Whether it holds in any of the processes, so that all of them do the same."""
+    return bool(engine.sum(np.array([int(value)]))[0])
 
 
 def _loss(recipe: Recipe, dataset: Dataset, run: RunFolder, write: bool) -> keras.losses.Loss:
@@ -335,6 +347,8 @@ class _Loop:
     def _run(self, stream) -> None:
         """The device works on one step while the result of the one before it is read."""
         self.window_start = time.perf_counter()
+        if self._was_stopped_before_validation():
+            self._validate()
         running = None
         while self.step < self.total_steps:
             try:
@@ -387,9 +401,23 @@ class _Loop:
             self._save()
         if self.stopping:
             raise KeyboardInterrupt
-        if self.validation is not None and (self.step % self.val_steps == 0 or last):
+        if self._validates_here():
             self.engine.sync()
             self._validate()
+
+    def _validates_here(self) -> bool:
+        at_end = self.step == self.total_steps
+        return self.validation is not None and (self.step % self.val_steps == 0 or at_end)
+
+    def _was_stopped_before_validation(self) -> bool:
+        """Whether the training ended between a checkpoint and the scores of the same step."""
+        if self.step == 0 or not self._validates_here():
+            return False
+        missing = self.first and not any(
+            line["step"] == self.step and "val_miou" in line
+            for line in read_metrics(self.run_folder.metrics)
+        )
+        return _any(self.engine, missing)
 
     def _save(self) -> None:
         self.engine.sync()

@@ -27,6 +27,7 @@ class JaxEngine(Engine):
         self.process_index, self.process_count = jax.process_index(), jax.process_count()
         devices = keras.distribution.list_devices()
         self.replicas = len(devices)
+        self._state = None
         self._distribution = None
         if self.replicas > 1:
             self._distribution = keras.distribution.DataParallel(
