@@ -20,7 +20,7 @@ ROS_WHEELS = [
 ]
 
 PICTURES = ["matplotlib>=3.7,<4"]
-TRAINING = ["keras>=3.8,<4", "tensorboardX>=2.6.2,<3", "pycocotools>=2.0.7,<3", *PICTURES]
+TRAINING = ["keras>=3.10,<4", "tensorboardX>=2.6.2,<3", "pycocotools>=2.0.7,<3", *PICTURES]
 
 setup(
     name=NAME,

@@ -133,3 +133,39 @@ def test_batch_that_does_not_divide_is_named(root, tmp_path):
     flags = "XLA_FLAGS=--xla_force_host_platform_device_count=2"
     result = run(["env", flags, *command], "jax")
     assert result.returncode == 2 and "does not divide over 2 devices" in result.stderr
+
+
+@requires_jax
+def test_two_processes_train_stage_after_stage(root, tmp_path):
+    """The second stage of both begins with the weights that the first process wrote."""
+    recipe = tmp_path / "two.yaml"
+    recipe.write_text(
+        "model: {architecture: shufflenet_v2, head: basic, depth_multiplier: 0.5}\n"
+        "augmentation: {crop: 64x48}\n"
+        "data: {dataset: camvid}\n"
+        "optimization: {batch_size: 4, steps: 2}\n"
+        "stages: {one: {}, two: {}}\n"
+    )
+    hosts = ",".join(f"localhost:{port}" for port in _free_ports(2))
+    commands = [
+        train_command(
+            root, tmp_path / "run", "--hosts", hosts, "--host-index", n, recipe=recipe, changes=()
+        )
+        for n in (0, 1)
+    ]
+    other = start(commands[1], "jax")
+    result = run(commands[0], "jax")
+    assert result.returncode == 0, result.stderr
+    assert other.wait(timeout=60) == 0
+    record = json.loads((tmp_path / "run" / "two" / "model.json").read_text())
+    assert record["training"]["start"] == "one"
+    # A mistake that only one of them meets ends both, each with a line.
+    wrong = train_command(
+        tmp_path / "nowhere", tmp_path / "run2", "--hosts", hosts, "--host-index", 1,
+        recipe=recipe, changes=(),
+    )  # fmt: skip
+    right = [part.replace(str(tmp_path / "run"), str(tmp_path / "run2")) for part in commands[0]]
+    other = start(wrong, "jax")
+    result = run(right, "jax")
+    assert result.returncode == 2 and "another process" in result.stderr.splitlines()[-1]
+    assert other.wait(timeout=60) == 2

@@ -56,7 +56,7 @@ def test_rates_as_people_write_them():
         ("seed=1", "SECTION.KEY=VALUE"),
         ("augmentation.crop=12x", "WIDTHxHEIGHT"),
         ("data.synthetic_share=1.5", "synthetic_share"),
-        ("optimization.seed=-1", "seed >= 0"),
+        ("optimization.seed=-1", "0 <= seed"),
         ("model.upsample=false", "upsample"),
         ("model.architecture=[1]", "architecture"),
     ],

@@ -54,7 +54,8 @@ class Augmentation:
         Returns:
             float32 [h, w, 3] with values 0–255 and uint8 [h, w], where (w, h) is `crop`.
         """
-        steps = round((self.max_scale - self.min_scale) / self.scale_step)
+        # Scales like 0.1 are not exact in binary.
+        steps = int((self.max_scale - self.min_scale) / self.scale_step + 1e-6)
         scale = Fraction(self.min_scale + self.scale_step * rng.integers(steps + 1))
         scale = max(scale.limit_denominator(_LARGEST_DENOMINATOR), _SMALLEST_SCALE)
         # Where the image is smaller than the crop, its place in the padding is random too.

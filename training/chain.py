@@ -81,7 +81,7 @@ def train_stages(
         )
     wanted = [stage for stage in stages if only in (None, stage.stage)]
     root_of = parse_roots(roots, tuple(wanted))
-    start = _start_path(start)
+    start = None if start is None else user_path(start)
     engine = open_engine(cluster)
     run = None
     for index, stage in enumerate(stages):
@@ -99,7 +99,3 @@ def train_stages(
         run = train(stage, root_of[stage.data.dataset], path, engine, start, options)
         start = None
     return run
-
-
-def _start_path(start: str | None) -> Path | None:
-    return None if start is None else user_path(start)

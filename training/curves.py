@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from matplotlib.figure import Figure  # without pyplot: no display, no global state
+
 from shuffleseg_core.atomic_file import atomic_path
 
 
 def draw_curves(metrics: list[dict], path: Path) -> None:
     """Draw loss, learning rate and validation mIoU over epochs into a PNG."""
-    from matplotlib.figure import Figure  # without pyplot: no display, no global state
-
     figure = Figure(figsize=(11, 4), layout="constrained")
     loss_axes, miou_axes = figure.subplots(1, 2)
     losses = [m for m in metrics if "loss" in m]

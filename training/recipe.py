@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import math
 import os
 from dataclasses import dataclass
 from importlib import resources
@@ -240,6 +241,10 @@ def _from_dict(data: dict, name: str, stage: str | None) -> Recipe:
     )
     augmentation, optimization = recipe.augmentation, recipe.optimization
     parse_size(augmentation.crop)
+    for section in (recipe.data, augmentation, optimization):
+        for key, value in vars(section).items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UserError(f"{where}: {key} is {value}; give a finite number")
     for good, what in (
         (0 < augmentation.min_scale <= augmentation.max_scale, "0 < min_scale <= max_scale"),
         (augmentation.scale_step > 0, "scale_step > 0"),
@@ -251,7 +256,11 @@ def _from_dict(data: dict, name: str, stage: str | None) -> Recipe:
         ),
         (optimization.epochs is None or optimization.epochs >= 1, "epochs >= 1"),
         (optimization.steps is None or optimization.steps >= 1, "steps >= 1"),
-        (optimization.seed >= 0, "seed >= 0"),
+        (0 <= optimization.seed < 2**32, "0 <= seed < 2^32"),
+        (optimization.power >= 0, "power >= 0"),
+        (optimization.slow_start_steps >= 0, "slow_start_steps >= 0"),
+        (optimization.slow_start_rate > 0, "slow_start_rate > 0"),
+        (all(isinstance(text, str) for text in recipe.about.values()), "about has texts alone"),
         (optimization.learning_rate > 0, "learning_rate > 0"),
         (optimization.weight_decay >= 0, "weight_decay >= 0"),
         *(

@@ -63,7 +63,7 @@ def run(args) -> int:
     try:
         from .chain import train_stages
         from .trainer import TrainingOptions
-    except ImportError as error:
+    except (ImportError, ValueError) as error:  # ValueError: Keras knows no such backend
         raise UserError(
             f"training needs Keras, a backend (TensorFlow or JAX) and matplotlib ({error}); "
             "in the checkout, run `make setup-dev` or `pip install '.[train]'`"

@@ -106,6 +106,14 @@ def train(
             f"{where}: {error.strerror or error}; the last good checkpoint is kept. "
             "Mend that and run the same command to go on"
         ) from error
+    except engine.backend_errors as error:
+        if engine.process_count == 1:
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"the training's processes lost each other ({reason}); see what the others said, and "
+            "run all of them again to go on"
+        ) from error
     finally:
         keras.config.set_dtype_policy("float32")
 
@@ -125,17 +133,14 @@ def _train(
             f"recipe {recipe.title}: batch_size {settings.batch_size} does not divide over "
             f"{engine.replicas} devices; give a multiple of it"
         )
-    dataset = open_dataset(recipe.data.dataset, root, recipe.data.train_split)
-    val = None
-    if recipe.data.val_split is not None:
-        val = open_dataset(recipe.data.dataset, root, recipe.data.val_split)
-        if val.label_map.names != dataset.label_map.names:
-            raise UserError(f"{val.name}: its classes are not those of {dataset.name}")
-    _keep_recipe(run, recipe, first)
+    _together(engine, lambda: _check_recipe(run, recipe))
     if _any(engine, run.weights.exists()):
         if first:
             print(f"{run.weights}: this training is done; give another --output to train anew")
         return run
+    dataset, val = _together(engine, lambda: _open(recipe, root))
+    if first:
+        _prepare_folder(run, recipe)
 
     keras.utils.set_random_seed(settings.seed)
     crop = parse_size(recipe.augmentation.crop)
@@ -150,7 +155,9 @@ def _train(
         if step == 0 and start is not None:
             from shuffleseg_core.import_weights import load_starting_weights
 
-            report = load_starting_weights(model, start, dataset.label_map.names)
+            report = _together(
+                engine, lambda: load_starting_weights(model, start, dataset.label_map.names)
+            )
             if first:
                 print(report)
         engine.prepare(model, _loss(recipe, dataset, run, first), settings.seed)
@@ -194,7 +201,31 @@ def _train(
             trained = network.build()  # without the optimizer's state
             trained.set_weights(model.get_weights())
             save_weights(trained, run.weights)
+    _any(engine, False)  # the next stage reads what was just written
     return run
+
+
+def _open(recipe: Recipe, root: str) -> tuple[Dataset, Dataset | None]:
+    """The splits to train and to validate on."""
+    dataset = open_dataset(recipe.data.dataset, root, recipe.data.train_split)
+    if recipe.data.val_split is None:
+        return dataset, None
+    val = open_dataset(recipe.data.dataset, root, recipe.data.val_split)
+    if val.label_map.names != dataset.label_map.names:
+        raise UserError(f"{val.name}: its classes are not those of {dataset.name}")
+    return dataset, val
+
+
+def _together(engine: Engine, function):
+    """Call a function that may fail in one process; where it does, all of them end."""
+    result = error = None
+    try:
+        result = function()
+    except (UserError, OSError) as failure:
+        error = failure
+    if _any(engine, error is not None):
+        raise error or UserError("another process of this training ended; see what it said")
+    return result
 
 
 def _any(engine: Engine, value: bool) -> bool:
@@ -226,23 +257,29 @@ def _class_pixels(dataset: Dataset, path: Path, write: bool) -> np.ndarray:
     return counts
 
 
-def _keep_recipe(run: RunFolder, recipe: Recipe, write: bool) -> None:
-    """Save the recipe, or check that the folder's training follows the same one."""
-    text = yaml.safe_dump(recipe.to_dict(), sort_keys=False, allow_unicode=True)
-    if run.recipe.exists():
-        if run.recipe.read_text(encoding="utf-8") != text:
-            raise UserError(
-                f"{run.recipe}: this folder holds a training by another recipe; "
-                "give another --output, or the same recipe to go on with it"
-            )
-        return
-    if not write:
-        return
+def _check_recipe(run: RunFolder, recipe: Recipe) -> None:
+    """The folder's training, if there is one, must follow the same recipe."""
+    if run.recipe.exists() and run.recipe.read_text(encoding="utf-8") != _to_yaml(recipe):
+        raise UserError(
+            f"{run.recipe}: this folder holds a training by another recipe; "
+            "give another --output, or the same recipe to go on with it"
+        )
+
+
+def _prepare_folder(run: RunFolder, recipe: Recipe) -> None:
+    """Save the recipe; remove what a kill left half-written."""
     try:
-        with atomic_path(run.recipe) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        if not run.recipe.exists():
+            with atomic_path(run.recipe) as temporary:
+                temporary.write_text(_to_yaml(recipe), encoding="utf-8")
+        for leftover in (*run.path.glob(".checkpoint-*"), *run.path.glob(".model-*")):
+            leftover.unlink()
     except OSError as error:
         raise UserError(f"{run.path}: cannot be written: {error.strerror}") from error
+
+
+def _to_yaml(recipe: Recipe) -> str:
+    return yaml.safe_dump(recipe.to_dict(), sort_keys=False, allow_unicode=True)
 
 
 def _synthetic(recipe: Recipe, dataset: Dataset, size: tuple[int, int]):
@@ -349,6 +386,8 @@ class _Loop:
         self.window_start = time.perf_counter()
         if self._was_stopped_before_validation():
             self._validate()
+            if self.first:
+                draw_curves(read_metrics(self.run_folder.metrics), self.run_folder.curves)
         running = None
         while self.step < self.total_steps:
             try:
@@ -404,6 +443,8 @@ class _Loop:
         if self._validates_here():
             self.engine.sync()
             self._validate()
+        if self.first and (self.step % self.val_steps == 0 or last):
+            draw_curves(read_metrics(self.run_folder.metrics), self.run_folder.curves)
 
     def _validates_here(self) -> bool:
         at_end = self.step == self.total_steps
@@ -460,7 +501,6 @@ class _Loop:
                 picture = stack_strips(strips)
                 self.board.image(self.step, "val/image_truth_labels", picture)
                 write_png(self.run_folder.masks, picture)
-            draw_curves(read_metrics(self.run_folder.metrics), self.run_folder.curves)
             tqdm.write(f"step {self.step}: val mIoU {100 * matrix.miou():.1f} %")
         self.window_start += time.perf_counter() - started  # not a part of training's speed
 

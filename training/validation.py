@@ -18,7 +18,8 @@ class Validation:
     """Labels a split's images whole and at their own size; the processes share them.
 
     Images smaller than the crop are padded to it, so that sets of many sizes (COCO) need few
-    compiled graphs; the official evaluation pads likewise.
+    compiled graphs; where the network aligns corners, others to the next k · output stride + 1, as
+    in the official evaluation.
 
     Args:
         dataset: the split.
@@ -38,6 +39,8 @@ class Validation:
     ):
         self.dataset = dataset
         self._crop = crop
+        model = network.model
+        self._stride = model.get("output_stride", 16) if model.get("align_corners") else None
         self._engine = engine
         self._samples = set(
             np.linspace(0, len(dataset) - 1, min(samples, len(dataset))).astype(int)
@@ -72,7 +75,11 @@ class Validation:
 
     def _labels(self, image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]
-        shape = (max(height, self._crop[1]), max(width, self._crop[0]), 3)
-        padded = np.full((1, *shape), PAD_VALUE, np.float32)
+        rows, columns = max(height, self._crop[1]), max(width, self._crop[0])
+        if self._stride:
+            rows, columns = (
+                -(-(n - 1) // self._stride) * self._stride + 1 for n in (rows, columns)
+            )
+        padded = np.full((1, rows, columns, 3), PAD_VALUE, np.float32)
         padded[0, :height, :width] = image
         return self._label(padded)[0, :height, :width]

@@ -40,7 +40,8 @@ def run(args) -> int:
     indices = _chosen(dataset, args.frames)
     names, predictors = [], []
     for text in args.models:
-        name, _, path = text.rpartition("=")
+        name, _, path = ("", "", text) if Path(text).exists() else text.partition("=")
+        path = path or text
         names.append(name or Path(path).stem)
         predictors.append(open_predictor(path, num_threads=args.threads))
         check_classes(predictors[-1], dataset)

@@ -45,7 +45,7 @@ def run(args) -> int:
         import keras  # noqa: F401
 
         from ..import_weights.segmentation_checkpoint import import_segmentation_checkpoint
-    except ImportError as error:
+    except (ImportError, ValueError) as error:  # ValueError: Keras knows no such backend
         raise UserError(
             f"importing needs TensorFlow and Keras ({error}); "
             "in the checkout, run `make setup-dev` or `pip install '.[train]'`"

@@ -33,6 +33,8 @@ def save_weights(model, path: str | os.PathLike, **attributes) -> None:
     content = _Memory()
     model.save_weights(content)
     with h5py.File(content, "a") as file:
+        if "layers" not in file:  # a Keras that writes to the name instead
+            raise RuntimeError("this Keras cannot write weights to memory; take 3.10 or later")
         file.attrs.update(attributes)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.getbuffer())

@@ -20,15 +20,22 @@ def open_engine(cluster: Cluster | None = None) -> Engine:
             its accelerators.
 
     Raises:
-        UserError: the backend is none that trains here.
+        UserError: the backend is none that trains here, or the processes do not find each other.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
-        from .tensorflow_engine import TensorFlowEngine
-
-        return TensorFlowEngine(cluster)
-    if backend == "jax":
-        from .jax_engine import JaxEngine
-
-        return JaxEngine(cluster)
-    raise UserError(f"training runs with KERAS_BACKEND tensorflow or jax; it is {backend}")
+        from .tensorflow_engine import TensorFlowEngine as BackendEngine
+    elif backend == "jax":
+        from .jax_engine import JaxEngine as BackendEngine
+    else:
+        raise UserError(f"training runs with KERAS_BACKEND tensorflow or jax; it is {backend}")
+    try:
+        return BackendEngine(cluster)
+    except (RuntimeError, OSError, *BackendEngine.backend_errors) as error:
+        if cluster is None:
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"--hosts {','.join(cluster.hosts)}: the processes do not find each other ({reason}); "
+            "start the same command on each, and see that the ports are free and can be reached"
+        ) from error

@@ -17,10 +17,13 @@ class Engine(ABC):
     the loss are those of the whole batch.
 
     Attributes:
+        backend_errors: what a step raises where the backend itself fails, for example because
+            another process is gone.
         process_index, process_count: which of the training's processes this one is.
         replicas: devices of all processes together; a batch is a multiple of it.
     """
 
+    backend_errors: tuple[type[Exception], ...] = ()
     process_index: int = 0
     process_count: int = 1
     replicas: int = 1
@@ -90,4 +93,4 @@ def dropout_seeds(model: keras.Model) -> list:
 
 def dropout_state(seed: int, index: int, step: int) -> list[int]:
     """What the `index`-th of `dropout_seeds` holds before a step."""
-    return [seed * 1000 + index, step]
+    return [(seed * 1000 + index) % 2**32, step]

@@ -16,6 +16,8 @@ from .engine import Engine, dropout_seeds, dropout_state
 class JaxEngine(Engine):
     """All devices of all processes run one program, each on its share of the batch."""
 
+    backend_errors = (jax.errors.JaxRuntimeError,)
+
     def __init__(self, cluster: Cluster | None):
         if cluster is not None:
             jax.config.update("jax_cpu_collectives_implementation", "gloo")

@@ -17,6 +17,8 @@ class TensorFlowEngine(Engine):
     """One process alone, or with all its GPUs (MirroredStrategy), or one of several processes
     (MultiWorkerMirroredStrategy)."""
 
+    backend_errors = (tf.errors.OpError,)
+
     def __init__(self, cluster: Cluster | None):
         gpus = tf.config.list_physical_devices("GPU")
         if cluster is not None:
