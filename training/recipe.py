@@ -24,6 +24,13 @@ _CHOICES = {
     "class_weights": ("none", "enet"),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
 }
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false",
+    "None": "null",
+}
 RECIPES = resources.files(__package__) / "recipes"
 
 
@@ -286,7 +293,8 @@ def _section(cls, values: dict, where: str):
                 value = float(value)
         found = "None" if value is None else type(value).__name__
         if found not in kinds:
-            raise UserError(f"{where}.{key} is {value!r}; it takes {' or '.join(kinds)}")
+            wanted = " or ".join(_KINDS.get(kind, kind) for kind in kinds)
+            raise UserError(f"{where}.{key} is {value!r}; it takes {wanted}")
         checked[key] = value
     try:
         return cls(**checked)

@@ -139,8 +139,6 @@ def _train(
             print(f"{run.weights}: this training is done; give another --output to train anew")
         return run
     dataset, val = _together(engine, lambda: _open(recipe, root))
-    if first:
-        _prepare_folder(run, recipe)
 
     keras.utils.set_random_seed(settings.seed)
     crop = parse_size(recipe.augmentation.crop)
@@ -160,18 +158,20 @@ def _train(
             )
             if first:
                 print(report)
-        engine.prepare(model, _loss(recipe, dataset, run, first), settings.seed)
+        engine.prepare(model, _loss(recipe, dataset, run, first, step), settings.seed)
     if _any(engine, step * engine.process_count != engine.sum(np.array([step]))[0]):
         raise UserError(
             f"{run.checkpoint}: the processes hold different checkpoints; let them share this "
             "folder, or copy the first one's to the others"
         )
     if first:
+        _prepare_folder(run, recipe)
         if step:
             print(f"going on from step {step} of {total_steps}: {run.checkpoint}")
             TrainedNetwork.load_record(run.path)  # refuses one of an older version
         else:
             network.save_record(run.path)
+            _warn_of_few_steps(recipe, total_steps)
         record_session(run.sessions, step=step, start=str(start) if start else None)
 
     batches = AugmentedBatches(
@@ -233,18 +233,22 @@ def _any(engine: Engine, value: bool) -> bool:
     return bool(engine.sum(np.array([int(value)]))[0])
 
 
-def _loss(recipe: Recipe, dataset: Dataset, run: RunFolder, write: bool) -> keras.losses.Loss:
+def _loss(
+    recipe: Recipe, dataset: Dataset, run: RunFolder, write: bool, step: int
+) -> keras.losses.Loss:
     class_weights = None
     if recipe.optimization.class_weights == "enet":
-        class_weights = enet_class_weights(_class_pixels(dataset, run.class_pixels, write))
+        class_weights = enet_class_weights(_class_pixels(dataset, run.class_pixels, write, step))
     label_map = dataset.label_map
     return LOSSES[recipe.optimization.loss](len(label_map), label_map.ignore_id, class_weights)
 
 
-def _class_pixels(dataset: Dataset, path: Path, write: bool) -> np.ndarray:
+def _class_pixels(dataset: Dataset, path: Path, write: bool, step: int) -> np.ndarray:
     """int64 [C] pixels of each class; counted once a training."""
     names = list(dataset.label_map.names)
     with contextlib.suppress(OSError, ValueError, KeyError):
+        if step == 0:  # what lies there is of a training that never began
+            raise KeyError
         kept = json.loads(path.read_text(encoding="utf-8"))
         return np.array([kept[name] for name in names], np.int64)
     counts = np.zeros(256, np.int64)
@@ -258,24 +262,58 @@ def _class_pixels(dataset: Dataset, path: Path, write: bool) -> np.ndarray:
 
 
 def _check_recipe(run: RunFolder, recipe: Recipe) -> None:
-    """The folder's training, if there is one, must follow the same recipe."""
-    if run.recipe.exists() and run.recipe.read_text(encoding="utf-8") != _to_yaml(recipe):
+    """The folder's training, if one has begun, must follow the same recipe."""
+    begun = run.checkpoint.exists() or run.weights.exists()
+    if not (begun and run.recipe.exists()):
+        return
+    try:
+        kept = yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{run.recipe}: damaged; give another --output") from error
+    different = _differences(kept, yaml.safe_load(_to_yaml(recipe)))
+    if different:
         raise UserError(
-            f"{run.recipe}: this folder holds a training by another recipe; "
-            "give another --output, or the same recipe to go on with it"
+            f"{run.recipe}: this folder holds a training by another recipe ({different}); give "
+            "another --output, or the same recipe and --set options to go on with it"
         )
+
+
+def _differences(kept, given, key: str = "") -> str:
+    """Keys whose values differ, as "optimization.epochs is 15 there, 80 here"."""
+    if isinstance(kept, dict) and isinstance(given, dict):
+        names = dict.fromkeys([*kept, *given])
+        parts = (_differences(kept.get(n), given.get(n), f"{key}.{n}" if key else n) for n in names)
+        return ", ".join(part for part in parts if part)
+    return "" if kept == given else f"{key} is {kept!r} there, {given!r} here"
 
 
 def _prepare_folder(run: RunFolder, recipe: Recipe) -> None:
     """Save the recipe; remove what a kill left half-written."""
     try:
-        if not run.recipe.exists():
-            with atomic_path(run.recipe) as temporary:
-                temporary.write_text(_to_yaml(recipe), encoding="utf-8")
+        with atomic_path(run.recipe) as temporary:
+            temporary.write_text(_to_yaml(recipe), encoding="utf-8")
         for leftover in (*run.path.glob(".checkpoint-*"), *run.path.glob(".model-*")):
             leftover.unlink()
     except OSError as error:
         raise UserError(f"{run.path}: cannot be written: {error.strerror}") from error
+
+
+def _warn_of_few_steps(recipe: Recipe, total_steps: int) -> None:
+    """Settings that need more steps than there are spoil a training without a word."""
+    slow = recipe.optimization.slow_start_steps
+    if slow > total_steps / 4:
+        print(
+            f"note: {slow} of {total_steps} steps are slow start; train longer, or lower "
+            "optimization.slow_start_steps"
+        )
+    for key in ("backbone_momentum", "head_momentum"):
+        momentum = recipe.model.get(key, 0.0)
+        # What is left of the initial statistics at the end.
+        if isinstance(momentum, float) and momentum**total_steps > 0.01:
+            print(
+                f"note: {total_steps} steps are few for batch norms with model.{key} {momentum}: "
+                "scores will lag far behind the loss; train longer, or lower it (0.9)"
+            )
 
 
 def _to_yaml(recipe: Recipe) -> str:

@@ -84,7 +84,7 @@ def _existing(name: str, root: str | os.PathLike) -> Path:
         path.stat()
     except FileNotFoundError as error:
         raise UserError(
-            f"{path}: no such folder; give the one that holds the data set {name}"
+            f"{path}: no such folder; give that of the data set (--dataset {name})"
         ) from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
