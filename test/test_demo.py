@@ -101,7 +101,7 @@ def test_it_can_be_ended_at_any_time(tiny_tflite, tmp_path, how, labelling):
     _wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
     if how == signal.SIGKILL:
         return
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert "shuffleseg demo: interrupted" in errors and "Traceback" not in errors
     assert (tmp_path / "summary.json").exists() is labelling
 
