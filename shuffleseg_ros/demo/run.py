@@ -30,6 +30,39 @@ RESULTS = ("contact_sheet.png", "video.mp4", "latency.png", "summary.json")
 _START_TIMEOUT = 60.0  # seconds until the first label image; seconds are usual
 
 
+class _Interruption:
+    """Ctrl-C or SIGTERM as a KeyboardInterrupt, but never in the midst of rclpy's own work.
+
+    Raised there, it may arrive in a message's constructor, which C++ called, or leave an executor
+    half-way, and the clean-up that spins it once more then fails.
+    """
+
+    def __init__(self):
+        self._held = self._pending = False
+
+    def arrived(self, signum, frame) -> None:
+        self._pending = True
+        if not self._held:
+            self.raise_if_pending()
+
+    def raise_if_pending(self) -> None:
+        if self._pending:
+            self._pending = False
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def held(self):
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        self.raise_if_pending()
+
+
+_interruption = _Interruption()
+
+
 def run_demo(
     drive: str, output: str, model: str, seconds: float, rate: float, threads: int
 ) -> dict:
@@ -64,8 +97,8 @@ def run_demo(
     label_map = _label_map(model_path)
 
     with contextlib.ExitStack() as ending:  # in reverse order, whatever happens
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
-        ending.callback(signal.signal, signal.SIGTERM, before)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            ending.callback(signal.signal, number, signal.signal(number, _interruption.arrived))
         node = RosProcess(
             "shuffleseg_ros.segmentation_node", {"model": model, "num_threads": threads}
         )
@@ -155,7 +188,8 @@ def _label_map(model_path: Path):
 def _spin(executor, seconds: float) -> None:
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
-        executor.spin_once(timeout_sec=left)
+        with _interruption.held():
+            executor.spin_once(timeout_sec=min(left, 0.1))
 
 
 def _check(node: RosProcess, player: RosProcess) -> None:
