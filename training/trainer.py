@@ -20,7 +20,7 @@ from tqdm import tqdm
 from shuffleseg_core.atomic_file import atomic_path
 from shuffleseg_core.datasets import Dataset, open_dataset
 from shuffleseg_core.errors import UserError
-from shuffleseg_core.image_file import write_png
+from shuffleseg_core.mask_comparison import draw_comparison
 from shuffleseg_core.models.trained_network import TrainedNetwork
 from shuffleseg_core.models.weights_file import save_weights
 from shuffleseg_core.size import parse_size
@@ -33,7 +33,7 @@ from .class_weights import enet_class_weights
 from .curves import draw_curves
 from .engines import Engine
 from .loss import LOSSES
-from .mask_strips import stack_strips
+from .mask_strip import mask_strip
 from .metrics_log import MetricsLog, read_metrics
 from .optimizer import make_optimizer, make_schedule
 from .prefetch import prefetched
@@ -523,10 +523,10 @@ class _Loop:
 
     def _validate(self) -> None:
         started = time.perf_counter()
-        matrix, strips = self.validation.run(self.checkpoint.model.get_weights())
+        matrix, samples = self.validation.run(self.checkpoint.model.get_weights())
         if self.first:
-            names = self.validation.dataset.label_map.names
-            iou = dict(zip(names, (float(value) for value in matrix.iou())))
+            label_map = self.validation.dataset.label_map
+            iou = dict(zip(label_map.names, (float(value) for value in matrix.iou())))
             self.log.write(
                 self.step,
                 self.epoch,
@@ -535,10 +535,11 @@ class _Loop:
             )
             self.board.scalars(self.step, **{"val/mIoU": matrix.miou()})
             self.board.scalars(self.step, **{f"val_iou/{name}": v for name, v in iou.items()})
-            if strips:
-                picture = stack_strips(strips)
-                self.board.image(self.step, "val/image_truth_labels", picture)
-                write_png(self.run_folder.masks, picture)
+            for number, sample in enumerate(samples):
+                picture = mask_strip(sample, label_map)
+                self.board.image(self.step, f"val/image_truth_labels/{number}", picture)
+            if samples:
+                draw_comparison(samples, ("labels",), label_map, self.run_folder.masks)
             tqdm.write(f"step {self.step}: val mIoU {100 * matrix.miou():.1f} %")
         self.window_start += time.perf_counter() - started  # not a part of training's speed
 

@@ -6,12 +6,12 @@ import numpy as np
 from tqdm import tqdm
 
 from shuffleseg_core.datasets import Dataset
+from shuffleseg_core.mask_comparison import ComparedFrame
 from shuffleseg_core.metrics import ConfusionMatrix
 from shuffleseg_core.models.trained_network import TrainedNetwork
 
 from .augmentation import PAD_VALUE
 from .engines import Engine
-from .mask_strips import mask_strip
 
 
 class Validation:
@@ -49,12 +49,11 @@ class Validation:
             self._model = network.build()
         self._label = engine.labeller(self._model)
 
-    def run(self, weights: list[np.ndarray]) -> tuple[ConfusionMatrix, list[np.ndarray]]:
+    def run(self, weights: list[np.ndarray]) -> tuple[ConfusionMatrix, list[ComparedFrame]]:
         """Score weights (as `get_weights` gives them).
 
         Returns:
-            The confusion matrix over all images, and this process's pictures of samples
-            (see `mask_strip`).
+            The confusion matrix over all images, and this process's samples.
 
         Raises:
             UserError: an image or its labels cannot be read.
@@ -62,16 +61,17 @@ class Validation:
         self._model.set_weights(weights)
         label_map = self.dataset.label_map
         matrix = ConfusionMatrix(len(label_map), label_map.ignore_id)
-        strips = []
+        samples = []
         mine = range(self._engine.process_index, len(self.dataset), self._engine.process_count)
         for index in tqdm(mine, desc="validation", unit="image", leave=False, disable=None):
             image, truth = self.dataset.read(index)
             labels = self._labels(image)
             matrix.update(truth, labels)
             if index in self._samples:
-                strips.append(mask_strip(image, truth, labels.astype(np.uint8), label_map))
+                name = self.dataset.sample_name(index)
+                samples.append(ComparedFrame(name, image, truth, [labels.astype(np.uint8)]))
         matrix.counts = self._engine.sum(matrix.counts)
-        return matrix, strips
+        return matrix, samples
 
     def _labels(self, image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]

@@ -35,14 +35,15 @@ def add_arguments(parser):
 
 def run(args) -> int:
     from ..datasets import split_names
-    from ..datasets.pictures import draw_classes, draw_samples, require_matplotlib
+    from ..datasets.pictures import draw_classes, draw_samples
+    from ..figure_file import require_matplotlib
     from ..user_path import user_path
 
     if args.workers < 1 or args.samples < 1:
         raise UserError("--workers and --samples: give 1 or more")
     output = None
     if args.output:
-        require_matplotlib()
+        require_matplotlib("--output")
         output = user_path(args.output)
         if output.exists() and not output.is_dir():
             raise UserError(f"--output {output}: is a file; give a folder")

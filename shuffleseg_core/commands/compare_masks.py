@@ -31,9 +31,9 @@ def run(args) -> int:
     from tqdm import tqdm
 
     from ..datasets import open_dataset
-    from ..evaluation.figure_file import check_png_name
-    from ..evaluation.mask_comparison import ComparedFrame, draw_comparison
     from ..evaluation.predictor import check_classes, open_predictor
+    from ..figure_file import check_png_name
+    from ..mask_comparison import ComparedFrame, draw_comparison
 
     output = check_png_name("--output", args.output)
     dataset = open_dataset(args.dataset, args.root, args.split)

@@ -50,10 +50,10 @@ def run(args) -> int:
 
     from ..datasets import open_dataset
     from ..evaluation.confusion_picture import draw_confusion
-    from ..evaluation.figure_file import check_png_name
     from ..evaluation.score_table import score_table
     from ..evaluation.scores import scores_of
     from ..evaluation.submission import Submission
+    from ..figure_file import check_png_name
     from ..user_path import user_path
 
     _check_arguments(args)

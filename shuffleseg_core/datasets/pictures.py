@@ -7,25 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..atomic_file import atomic_path
-from ..colorize import colorize, overlay
-from ..errors import UserError
+from ..colorize import overlay
+from ..figure_file import class_patches, paint_truth, save_png
 from ..label_map import LabelMap
 from .check import SplitReport
 
 _WIDTH = 480  # of a sample in the picture, pixels
 _HATCHES = ("", "////", "....", "xxxx")
-
-
-def require_matplotlib() -> None:
-    """Raises UserError where matplotlib is not installed."""
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            "pictures need matplotlib, which is not installed; install it with "
-            "`make setup-dev` or `pip install '.[train]'`"
-        ) from error
 
 
 def draw_samples(reports: list[SplitReport], count: int, path: Path) -> None:
@@ -40,7 +28,6 @@ def draw_samples(reports: list[SplitReport], count: int, path: Path) -> None:
         UserError: the file cannot be written.
     """
     from matplotlib.figure import Figure  # without pyplot: no display, no global state
-    from matplotlib.patches import Patch
 
     good = [(report.dataset, index) for report in reports for index in report.good]
     count = min(count, len(good))
@@ -56,33 +43,30 @@ def draw_samples(reports: list[SplitReport], count: int, path: Path) -> None:
         figsize=(7.5 * columns, (2.4 * min(steepest, 1.5) + 0.4) * rows + 0.7), layout="constrained"
     )
     axes = figure.subplots(rows, 3 * columns, squeeze=False)
-    for panel in axes.flat:
+    for panel in axes.flat:  # with a thin frame: unlabelled pixels are as white as the paper
+        panel.set(xticks=[], yticks=[])
+        panel.spines[:].set(linewidth=0.5, color="0.5")
+    for panel in axes.flat[3 * count :]:
         panel.axis("off")
     for place, ((dataset, index), (image, labels)) in enumerate(zip(picked, samples)):
         row, column = divmod(place, columns)
-        mask, laid_over = colorize(labels, label_map), overlay(image, labels, label_map)
-        if label_map.ignore_id is not None:  # white, since black is the background of COCO and VOC
+        mask, laid_over = paint_truth(labels, label_map), overlay(image, labels, label_map)
+        if label_map.ignore_id is not None:
             ignored = labels == label_map.ignore_id
-            mask[ignored] = 255
             laid_over[ignored] = image[ignored]
         for panel, view in zip(axes[row, 3 * column :], (image, mask, laid_over)):
             panel.imshow(view)
         title = f"{dataset.name}: {dataset.sample_name(index)}"
         axes[row, 3 * column].set_title(title, loc="left", fontsize=8)
     present = sum(report.class_pixels for report in reports) > 0
-    handles = [
-        Patch(facecolor=np.divide(color, 255), edgecolor="gray", label=name)
-        for name, color, there in zip(label_map.names, label_map.colors, present)
-        if there
-    ]
-    if any(report.ignored_share for report in reports):
-        handles.append(Patch(facecolor="white", edgecolor="gray", label="unlabelled"))
+    unlabelled = any(report.ignored_share for report in reports)
+    handles = class_patches(label_map, present, unlabelled)
     lines = -(-len(handles) // (6 * columns))
     figure.legend(
         handles=handles, loc="outside lower center", ncols=-(-len(handles) // max(lines, 1)),
         fontsize=8, frameon=False,
     )  # fmt: skip
-    _save(figure, path)
+    save_png(figure, path)
 
 
 def draw_classes(reports: list[SplitReport], path: Path) -> None:
@@ -127,7 +111,7 @@ def draw_classes(reports: list[SplitReport], path: Path) -> None:
         ],
         loc="outside upper center", ncols=3, frameon=False,
     )  # fmt: skip
-    _save(figure, path)
+    save_png(figure, path)
 
 
 def _small(image: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -139,11 +123,3 @@ def _small(image: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarra
         cv2.resize(image, size, interpolation=cv2.INTER_AREA),
         cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST),
     )
-
-
-def _save(figure, path: Path) -> None:
-    try:
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=110)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from error

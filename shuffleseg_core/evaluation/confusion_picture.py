@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .figure_file import save_png
+from ..figure_file import save_png
 
 
 def draw_confusion(counts: np.ndarray, names: tuple[str, ...], title: str, path: Path) -> None:

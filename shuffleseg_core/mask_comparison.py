@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..colorize import colorize
-from ..label_map import LabelMap
-from .figure_file import save_png
+from .colorize import colorize
+from .figure_file import class_patches, paint_truth, save_png
+from .label_map import LabelMap
 
 _CELL_WIDTH = 4.0  # inches
 _LEGEND_WIDTH = 1.7  # of one class
@@ -24,7 +24,7 @@ class ComparedFrame:
     Attributes:
         name: of the frame.
         image: uint8 [H, W, 3] RGB.
-        truth: uint8 [H, W] class ids; what is no class becomes black.
+        truth: uint8 [H, W] class ids; what is unlabelled becomes white.
         masks: uint8 [H, W] class ids by each model.
     """
 
@@ -49,23 +49,18 @@ def draw_comparison(
         UserError: the file cannot be written.
     """
     from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
 
     heads = ("image", "truth", *model_names)
     width = _CELL_WIDTH * len(heads)
     heights = [_CELL_WIDTH * frame.image.shape[0] / frame.image.shape[1] for frame in frames]
-    patches = [
-        Patch(facecolor=np.array(color) / 255, edgecolor="0.5", label=name)
-        for name, color in zip(
-            (*label_map.names, "ignored in truth"), (*label_map.colors, (0, 0, 0))
-        )
-    ]
+    unlabelled = any((frame.truth == label_map.ignore_id).any() for frame in frames)
+    patches = class_patches(label_map, [True] * len(label_map), unlabelled)
     lines = math.ceil(len(patches) * _LEGEND_WIDTH / width)
     figure = Figure(figsize=(width, sum(heights) + 0.4 + 0.3 * lines), layout="constrained")
     grid = figure.subplots(len(frames), len(heads), squeeze=False, height_ratios=heights)
     for row, (axes_of_row, frame) in enumerate(zip(grid, frames)):
-        labels = (frame.truth, *frame.masks)
-        pictures = [frame.image, *(colorize(ids, label_map) for ids in labels)]
+        masks = (colorize(mask, label_map) for mask in frame.masks)
+        pictures = (frame.image, paint_truth(frame.truth, label_map), *masks)
         for axes, head, picture in zip(axes_of_row, heads, pictures):
             axes.imshow(picture)
             axes.set(xticks=[], yticks=[])
