@@ -50,7 +50,7 @@ setup(
         "shuffleseg_ros": ["*.xml"],
         "shuffleseg_core": ["default_model/*"],
         "shuffleseg_core.models.shufflenet_v2": ["*.json"],
-        "shuffleseg_training": ["recipes/*.yaml"],
+        "shuffleseg_training": ["recipes/*.yaml", "searches/*.yaml"],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
@@ -103,6 +103,7 @@ setup(
             "evaluate = shuffleseg_core.commands.evaluate",
             "export = shuffleseg_core.commands.export",
             "import-weights = shuffleseg_core.commands.import_weights",
+            "search = shuffleseg_training.search_command",
             "segment = shuffleseg_core.commands.segment",
             "summary = shuffleseg_core.commands.summary",
         ],

@@ -1,0 +1,118 @@
+"""Searches: what their YAML may say, and one that is run, interrupted and tabulated."""
+
+import json
+
+import numpy as np
+import pytest
+
+from conftest import requires_tensorflow
+from shuffleseg_core.errors import UserError
+from shuffleseg_training.search import load_search, search_names
+from tiny_camvid import make_camvid
+
+SEARCH = """
+recipe: camvid_basic
+common:
+  model.depth_multiplier: 0.5
+  augmentation.crop: 64x48
+  optimization.batch_size: 2
+  optimization.epochs: null
+  optimization.steps: 2
+  data.synthetic_share: 0
+folds:
+  one: {data.val_split: val}
+  two: {data.val_split: "train:*1"}
+variants:
+  base: {}
+  colour: {augmentation.hue: 10}
+report: [val]
+"""
+
+
+@pytest.mark.parametrize("name", search_names())
+def test_shipped_searches_are_valid(name):
+    search = load_search(name)
+    assert search.trials and len({trial.folder for trial in search.trials}) == len(search.trials)
+
+
+def test_camvid_is_chosen_by_drives_that_are_left_out():
+    for trial in load_search("camvid").trials:
+        data = trial.recipe.data
+        assert data.train_split.replace("!", "") == data.val_split
+        assert trial.fold.removeprefix("without_") in data.val_split
+
+
+def test_what_comes_over_what(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "recipe: camvid_basic\ncommon: {optimization.epochs: 3, model.dropout: 0.2}\n"
+        "variants: {a: {optimization.epochs: 4}, b: }\n"
+        "folds: {x: {data.val_split: val}, y: {optimization.epochs: 5}}\nseeds: [7, 8]\n"
+    )
+    search = load_search(str(path), ("model.dropout=0",))
+    assert search.variants == ["a", "b"] and search.folds == ["x", "y"] and len(search.trials) == 8
+    epochs = {(t.variant, t.fold): t.recipe.optimization.epochs for t in search.trials}
+    assert epochs == {("a", "x"): 4, ("a", "y"): 5, ("b", "x"): 3, ("b", "y"): 5}
+    assert {t.recipe.optimization.seed for t in search.trials} == {7, 8}
+    assert all(t.recipe.model["dropout"] == 0 for t in search.trials)
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("[", "YAML"),
+        ("a: 1", "recipe, folds and variants"),
+        ("{recipe: camvid_basic, folds: {a: }, variants: {a: }, more: 1}", "recipe, folds"),
+        ("{recipe: nothing, folds: {a: }, variants: {a: }}", "nothing"),
+        ("{recipe: cityscapes_dpc, folds: {a: }, variants: {a: }}", "stages"),
+        ("{recipe: camvid_basic, folds: {}, variants: {a: }}", "folds"),
+        ("{recipe: camvid_basic, folds: {a: }, variants: {../b: }}", "letters"),
+        ("{recipe: camvid_basic, folds: {a: }, variants: {a: 5}}", "SECTION.KEY"),
+        ("{recipe: camvid_basic, folds: {a: }, variants: {a: {model: 5}}}", "SECTION.KEY"),
+        ("{recipe: camvid_basic, folds: {a: }, variants: {a: {data.x: 5}}}", "variant a.*data.*x"),
+        ("{recipe: camvid_basic, folds: {a: }, variants: {a: }, seeds: [x]}", "seeds"),
+        ("{recipe: camvid_basic, folds: {a: {data.val_split: null}}, variants: {a: }}", "fold a"),
+    ],
+)
+def test_searches_that_are_none(tmp_path, text, words):
+    path = tmp_path / "search.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=words) as error:
+        load_search(str(path))
+    assert "\n" not in str(error.value)
+
+
+def test_unknown_names_are_one_line(shuffleseg, tmp_path):
+    options = ("--root", tmp_path, "--output", tmp_path / "out")
+    for arguments, words in (
+        (("nothing", *options), "camvid"),
+        (("camvid", *options, "--only", "nothing"), "base"),
+    ):
+        status, _, err = shuffleseg("search", *arguments)
+        assert status == 2 and words in err and err.count("\n") == 1
+
+
+@requires_tensorflow
+def test_a_search_goes_on_where_it_was(tmp_path, shuffleseg):
+    pytest.importorskip("keras", exc_type=ImportError)
+    root = make_camvid(tmp_path / "camvid")
+    path = tmp_path / "mine.yaml"
+    path.write_text(SEARCH)
+    output = tmp_path / "out"
+    options = (path, "--root", root, "--output", output)
+    status, out, err = shuffleseg("search", *options, "--only", "base")
+    assert status == 0, err
+    before = (output / "base" / "one_seed1" / "model.weights.h5").stat().st_mtime_ns
+    status, out, err = shuffleseg("search", *options)
+    assert status == 0, err
+    assert (output / "base" / "one_seed1" / "model.weights.h5").stat().st_mtime_ns == before
+    base, colour = json.loads((output / "table.json").read_text())["rows"]
+    assert (base["variant"], base["done"], base["of"]) == ("base", 2, 2)
+    assert colour["variant"] == "colour" and "augmentation.hue=10" in colour["overrides"]
+    assert base["miou"] == pytest.approx(np.mean(list(base["folds"].values())))
+    # The first fold's split is the reported one, of the same weights.
+    one = json.loads((output / "base" / "one_seed1" / "reported.json").read_text())
+    assert one["val"] == pytest.approx(base["folds"]["one"], abs=1e-6)
+    table = (output / "table.md").read_text().splitlines()
+    assert table[0].startswith("| variant | mIoU | ± seeds | one | two | val | sky")
+    assert [line.split(" | ")[0] for line in table[2:]] == ["| base", "| colour"]
