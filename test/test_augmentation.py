@@ -141,3 +141,45 @@ def test_padding_never_counts():
     assert padding_id(LabelMap(names, colors)) == 255
     with pytest.raises(UserError, match="256 classes"):
         padding_id(LabelMap((*names, "last"), (*colors, (1, 1, 1))))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=seeds, size=sizes, crop=st.tuples(st.integers(4, 20), st.integers(4, 20)))
+def test_class_uniform_crops_show_the_rare_class(seed, size, crop):
+    """One pixel of class 1, one of the ignored class, all others of class 0."""
+    rng = np.random.default_rng(seed)
+    labels = np.zeros(size[::-1], np.uint8)
+    places = rng.choice(labels.size, 2, replace=False)
+    labels.flat[places[0]], labels.flat[places[1]] = 1, 255
+    image = np.zeros((*labels.shape, 3), np.uint8)
+    augmentation = Augmentation(crop, min_scale=1, max_scale=1, class_uniform_share=1)
+    shown = [(augmentation(image, labels, 255, rng)[1] == 1).any() for _ in range(24)]
+    assert sum(shown) >= 3  # every second view: fewer has a probability of 2e-5
+
+
+def test_class_uniform_crops_of_an_image_without_labels(rng):
+    labels = np.full((30, 40), 255, np.uint8)
+    augmentation = Augmentation((16, 16), class_uniform_share=1)
+    view, ids = augmentation(np.zeros((30, 40, 3), np.uint8), labels, 255, rng)
+    assert (ids == 255).all()
+
+
+def test_what_another_view_shows_of_a_class_is_pasted(tmp_path):
+    from shuffleseg_core.datasets import open_dataset
+    from shuffleseg_training.batches import AugmentedBatches
+    from tiny_camvid import make_camvid
+
+    dataset = open_dataset("camvid", make_camvid(tmp_path), "train")
+    for rare in range(len(dataset.label_map)):
+        plain, pasted = (
+            AugmentedBatches(
+                dataset, Augmentation((48, 48)), 4, 1, paste_share=share, paste_ids=[rare]
+            ).batch(0)
+            for share in (0, 1)
+        )
+        changed = (plain[1] != pasted[1]) | (plain[0] != pasted[0]).any(-1)
+        assert (pasted[1][changed] == rare).all()
+        assert (pasted[1] == rare).sum() >= (plain[1] == rare).sum()
+        if changed.any():
+            return
+    raise AssertionError("no class was pasted")

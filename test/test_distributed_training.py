@@ -25,6 +25,7 @@ CHANGES = (
     "optimization.steps=6",
     "optimization.learning_rate=1.0e-5",
     "optimization.slow_start_steps=0",
+    "optimization.ema_momentum=0.9",
     "data.synthetic_share=0",
 )
 # tf.distribute draws each replica's dropout by itself, which one process cannot repeat.

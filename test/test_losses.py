@@ -337,3 +337,26 @@ def test_values_and_gradients_on_jax():
         text=True,
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "ohem", "cross_entropy_lovasz"])
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_label_smoothing_spreads_a_share_of_the_truth(name, weights):
+    """By definition: cross-entropy with truth (1 - s) · one-hot + s / C."""
+    truth, logits = labelled_logits(5)
+    share = 0.1
+    smooth, plain = (
+        LOSSES[name](4, IGNORED, weights, label_smoothing=s)(truth, logits) for s in (share, 0.0)
+    )
+    counted = truth < 4
+    ids, each = _counted(truth, logits, 4)
+    by_class = np.stack([_counted(np.where(counted, c, truth), logits, 4)[1] for c in range(4)], 1)
+    smoothed = (1 - share) * each + share * by_class.mean(1)
+    w = (np.ones(4) if weights is None else weights)[ids]
+    if name == "ohem":
+        order = np.argsort(-each)
+        hard = np.exp(-each) < 0.7
+        hard[order[: int(np.ceil(0.25 * len(order)))]] = True
+        w = w * hard
+    difference = ((smoothed - each) * w).sum() / w.sum()
+    assert float(smooth) - float(plain) == pytest.approx(difference, rel=1e-4)

@@ -55,13 +55,15 @@ for head, stride in itertools.product(("basic", "dpc"), (8, 16, 32)):
 for variant in UNIT_VARIANTS:
     model = build_model("shufflenet_v2", 7, input_size=(71, 33), unit_variant=variant)
     print(model_statistics(model))
+model = build_model("shufflenet_v2", 7, input_size=(71, 33), decoder_stride=4, projection_width=96)
+print(model_statistics(model))
 """
     counts = [
         subprocess.run([sys.executable, "-c", program, way], check=True, capture_output=True).stdout
         for way in ("with", "without")
     ]
     assert counts[0] == counts[1]
-    assert counts[0].count(b"\n") == 6 + 3
+    assert counts[0].count(b"\n") == 6 + 3 + 1
 
 
 @pytest.mark.parametrize("head", ["basic", "dpc"])
@@ -92,6 +94,55 @@ def test_atrous_rates_replace_lost_strides(output_stride, stage3, stage4):
 def test_official_checkpoints_rate_in_stage_4():
     model = build_model("shufflenet_v2", 5, stage4_rate_1=True)
     assert model.get_layer("stage4_unit3_depthwise").dilation_rate == (1, 1)
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("output_stride, decoder_stride", [(16, 4), (16, 8), (8, 4), (32, 8)])
+def test_decoder_ends_at_its_stride(output_stride, decoder_stride, align_corners, rng):
+    options = {
+        "depth_multiplier": 0.5, "output_stride": output_stride, "align_corners": align_corners,
+        "decoder_stride": decoder_stride, "decoder_width": 16,
+    }  # fmt: skip
+    image = rng.uniform(0, 255, (1, 49, 71, 3)).astype(np.float32)
+    coarse = build_model("shufflenet_v2", 5, upsample=False, **options)(image)
+    assert coarse.shape == (1, -(-49 // decoder_stride), -(-71 // decoder_stride), 5)
+    assert build_model("shufflenet_v2", 5, **options)(image).shape == (1, 49, 71, 5)
+
+
+def test_decoder_sees_details_that_the_context_lacks(rng):
+    """One pixel moves the logits near it more than a bilinear resize of coarse logits could."""
+    model = build_model("shufflenet_v2", 5, decoder_stride=4, upsample=False, dropout=0)
+    image = rng.uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
+    other = image.copy()
+    other[0, 32, 32] = 255 - other[0, 32, 32]
+    moved = np.abs(np.asarray(model(image) - model(other))).max(-1)[0]
+    peak = np.unravel_index(moved.argmax(), moved.shape)
+    assert max(abs(place - 8) for place in peak) <= 2
+    assert moved.max() > 5 * np.median(moved)
+
+
+def test_models_within_the_budgets_of_small_computers():
+    """480×360, 11 classes: at most 0.9 GMAC the fast one; 1.6 M parameters, 1.7 GMAC the other."""
+    fast = build_model("shufflenet_v2", 11, input_size=(480, 360), decoder_stride=4,
+                       decoder_width=48)  # fmt: skip
+    assert model_statistics(fast).gmac <= 0.9
+    accurate = model_statistics(
+        build_model("shufflenet_v2", 11, head="dpc", input_size=(480, 360), decoder_stride=4)
+    )
+    assert accurate.gmac <= 1.7 and accurate.parameters <= 1.6e6
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"decoder_stride": 2}, "decoder_stride 2"),
+        ({"decoder_stride": 8, "output_stride": 8}, "below the output_stride"),
+        ({"decoder_stride": 8, "decoder_width": 1}, "decoder_width 1"),
+    ],
+)
+def test_decoders_that_cannot_be(options, words):
+    with pytest.raises(UserError, match=words):
+        build_model("shufflenet_v2", 5, **options)
 
 
 @pytest.mark.parametrize("multiplier", STAGE_WIDTHS)

@@ -13,13 +13,14 @@ import time
 import h5py
 import numpy as np
 
-#: Changes to camvid_basic that make 60 steps of it a matter of seconds.
+#: Changes to camvid_basic that make 30 steps of it a matter of seconds.
 TINY = (
     "model.depth_multiplier=0.5",
     "augmentation.crop=64x48",
     "optimization.batch_size=2",
-    "optimization.epochs=20",
+    "optimization.epochs=10",
     "optimization.slow_start_steps=2",
+    "optimization.ema_momentum=0.9",
     "data.synthetic_share=0",
 )
 
@@ -33,7 +34,7 @@ def train_command(root, output, *more, recipe="camvid_basic", changes=TINY):
     settings = [part for change in changes for part in ("--set", change)]
     return [
         sys.executable, "-m", "shuffleseg_core.cli", "train", str(recipe), "--root", str(root),
-        "--output", str(output), "--checkpoint-steps", "5", "--val-epochs", "3", *settings,
+        "--output", str(output), "--checkpoint-steps", "5", "--val-epochs", "5", *settings,
         *map(str, more),
     ]  # fmt: skip
 

@@ -1,15 +1,22 @@
-"""The paper's augmentation: random scale, random crop, random left-right flip (section 3.2)."""
+"""Random views: the paper's scale, crop and left-right flip (section 3.2), and beyond it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.label_map import LabelMap
+from shuffleseg_core.size import parse_size
+
+from .photometric import Photometric
+
+if TYPE_CHECKING:
+    from .recipe import AugmentationRecipe
 
 #: What lies outside the image after a crop: 0 in the network's input range (equation 1).
 PAD_VALUE = 127.5
@@ -26,6 +33,10 @@ class Augmentation:
         min_scale, max_scale, scale_step: the scales drawn from, ends included, each taken as the
             nearest fraction with a denominator of at most 100.
         flip: whether half of the views are mirrored left-right.
+        class_uniform_share: share of the views whose crop shows a pixel of a class that is drawn
+            from those in the image, each as likely as the others, so that rare classes are seen
+            more often (after Zhu et al., arXiv:1812.01593, section 3.3, within an image).
+        photometric: changes of colour and sharpness.
     """
 
     crop: tuple[int, int]
@@ -33,6 +44,15 @@ class Augmentation:
     max_scale: float = 2.0
     scale_step: float = 0.25
     flip: bool = True
+    class_uniform_share: float = 0.0
+    photometric: Photometric = field(default_factory=Photometric)
+
+    @classmethod
+    def of_recipe(cls, recipe: AugmentationRecipe) -> Augmentation:
+        """From a recipe's section, whose keys are those here and `Photometric`'s."""
+        values = {**vars(recipe), "crop": parse_size(recipe.crop)}
+        photometric = Photometric(**{key: values.pop(key) for key in vars(Photometric())})
+        return cls(**values, photometric=photometric)
 
     def __call__(
         self,
@@ -59,8 +79,11 @@ class Augmentation:
         scale = Fraction(self.min_scale + self.scale_step * rng.integers(steps + 1))
         scale = max(scale.limit_denominator(_LARGEST_DENOMINATOR), _SMALLEST_SCALE)
         # Where the image is smaller than the crop, its place in the padding is random too.
-        columns = _Span.draw(image.shape[1], scale, self.crop[0], rng)
-        rows = _Span.draw(image.shape[0], scale, self.crop[1], rng)
+        row = column = None
+        if self.class_uniform_share and rng.random() < self.class_uniform_share:
+            row, column = _draw_pixel_of_a_class(labels, padding_id, rng)
+        columns = _Span.draw(image.shape[1], scale, self.crop[0], rng, column)
+        rows = _Span.draw(image.shape[0], scale, self.crop[1], rng, row)
         flip = self.flip and rng.random() < 0.5
 
         width, height = self.crop
@@ -80,6 +103,7 @@ class Augmentation:
                 part = cv2.resize(part, (columns.scaled, rows.scaled), interpolation=interpolation)
             part = part[rows.cut, columns.cut]
             crop[place] = cv2.flip(part, 1) if flip else part
+        image_crop[place] = self.photometric(image_crop[place], rng)
         return image_crop, labels_crop
 
 
@@ -121,10 +145,24 @@ class _Span:
     place: slice
 
     @classmethod
-    def draw(cls, size: int, scale: Fraction, crop: int, rng: np.random.Generator) -> _Span:
-        """A random span of `crop` pixels of an axis of `size` pixels, scaled."""
+    def draw(
+        cls,
+        size: int,
+        scale: Fraction,
+        crop: int,
+        rng: np.random.Generator,
+        shown: int | None = None,
+    ) -> _Span:
+        """A random span of `crop` pixels of an axis of `size` pixels, scaled.
+
+        `shown` is a pixel of the axis that is to lie in it.
+        """
         whole = max(round(size * scale), 1)
-        start = _draw_between(0, whole - crop, rng)
+        first, last = 0, whole - crop
+        if shown is not None and last > 0:
+            pixel = min(int((shown + 0.5) * scale), whole - 1)
+            first, last = max(first, pixel - crop + 1), min(last, pixel)
+        start = _draw_between(first, last, rng)
         first, end = max(start, 0), min(start + crop, whole)
         # Bilinear sampling takes one pixel more on either side.
         grid = scale.denominator
@@ -145,6 +183,21 @@ class _Span:
     def mirrored_place(self, crop: int) -> slice:
         """`place` in a crop of that width after a left-right flip."""
         return slice(crop - self.place.stop, crop - self.place.start)
+
+
+def _draw_pixel_of_a_class(
+    labels: np.ndarray, padding_id: int, rng: np.random.Generator
+) -> tuple[int | None, int | None]:
+    """(row, column) of a random pixel of a random class; None where no pixel has one."""
+    # OpenCV 4 gives [256, 1], OpenCV 5 [256].
+    counts = cv2.calcHist([labels], [0], None, [256], [0, 256]).ravel()
+    counts[padding_id] = 0
+    present = np.flatnonzero(counts)
+    if not len(present):
+        return None, None
+    pixels = np.flatnonzero(labels == rng.choice(present))
+    row, column = divmod(int(rng.choice(pixels)), labels.shape[1])
+    return row, column
 
 
 def _draw_between(a: int, b: int, rng: np.random.Generator) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -27,6 +28,8 @@ class AugmentedBatches:
         seed: of order and augmentation.
         process_index, process_count: each process makes batch_size / process_count of them.
         extra, extra_share: see above.
+        paste_share, paste_ids: so many of the views get the pixels of these classes from another
+            view laid over them, where they are there (a supervised ClassMix, arXiv:2007.07936).
     """
 
     def __init__(
@@ -39,6 +42,8 @@ class AugmentedBatches:
         process_count: int = 1,
         extra: SyntheticDataset | None = None,
         extra_share: float = 0.0,
+        paste_share: float = 0.0,
+        paste_ids: Sequence[int] = (),
     ):
         self.dataset = dataset
         self.augmentation = augmentation
@@ -49,6 +54,8 @@ class AugmentedBatches:
         self._padding_id = padding_id(dataset.label_map)
         self.extra = extra
         self.extra_share = extra_share
+        self.paste_share = paste_share
+        self._is_pasted = np.isin(np.arange(256), list(paste_ids))
         # Two, since one batch may touch two epochs and several are made at once.
         self._order = lru_cache(maxsize=2)(self._draw_order)
 
@@ -75,6 +82,15 @@ class AugmentedBatches:
         else:
             image, labels = self.dataset.read(int(self._order(epoch)[position]))
         self.augmentation(image, labels, self._padding_id, rng, out)
+        if self.paste_share and rng.random() < self.paste_share:
+            self._paste(rng, *out)
+
+    def _paste(self, rng: np.random.Generator, image: np.ndarray, labels: np.ndarray) -> None:
+        other = self.dataset.read(int(rng.integers(len(self.dataset))))
+        other_image, other_labels = self.augmentation(*other, self._padding_id, rng)
+        mask = self._is_pasted[other_labels]
+        image[mask] = other_image[mask]
+        labels[mask] = other_labels[mask]
 
     def _draw_order(self, epoch: int) -> np.ndarray:
         return np.random.default_rng((self.seed, epoch)).permutation(len(self.dataset))

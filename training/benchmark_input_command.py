@@ -28,7 +28,6 @@ def add_arguments(parser):
 
 def run(args) -> int:
     from shuffleseg_core.datasets import open_dataset
-    from shuffleseg_core.size import parse_size
 
     from .augmentation import Augmentation
     from .input_benchmark import benchmark_input, machine
@@ -40,8 +39,7 @@ def run(args) -> int:
         raise UserError(f"--seconds is {args.seconds}; give more than 0")
     recipe = _stage(load_recipe(args.recipe, tuple(args.set)), args.stage)
     dataset = open_dataset(recipe.data.dataset, args.root, recipe.data.train_split)
-    crop = parse_size(recipe.augmentation.crop)
-    augmentation = Augmentation(**{**vars(recipe.augmentation), "crop": crop})
+    augmentation = Augmentation.of_recipe(recipe.augmentation)
     batch_size = recipe.optimization.batch_size
     rates = benchmark_input(dataset, augmentation, batch_size, args.workers, args.seconds)
     report = {

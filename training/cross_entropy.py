@@ -17,6 +17,8 @@ class PixelLoss(keras.losses.Loss):
         ignore_id: may also be an id below `num_classes`, or None.
         class_weights: float [num_classes], or None for equal weights. Losses do not depend on
             the weights' scale.
+        label_smoothing: share of a pixel's truth that is spread evenly over all classes, where a
+            cross-entropy is part of the loss (Szegedy et al., arXiv:1512.00567, section 7).
 
     Call with integer [B, H, W] truth, ids 0 to 255, and float [B, H, W, C] logits; gives a
     scalar. JAX gives that of the whole batch. Under tf.distribute each replica gets a value of
@@ -25,7 +27,7 @@ class PixelLoss(keras.losses.Loss):
     that it averages itself; whoever sums the replicas' gradients divides.
     """
 
-    def __init__(self, num_classes, ignore_id=None, class_weights=None):
+    def __init__(self, num_classes, ignore_id=None, class_weights=None, label_smoothing=0.0):
         super().__init__(reduction=None, dtype="float32")
         weights = np.ones(num_classes) if class_weights is None else np.asarray(class_weights)
         table = np.zeros(256, np.float32)
@@ -33,6 +35,7 @@ class PixelLoss(keras.losses.Loss):
         if ignore_id is not None:
             table[ignore_id] = 0
         self.num_classes = num_classes
+        self.label_smoothing = label_smoothing
         self.pixel_weights = table
 
     def call(self, y_true, y_pred):
@@ -40,6 +43,14 @@ class PixelLoss(keras.losses.Loss):
         weights = ops.take(ops.convert_to_tensor(self.pixel_weights), y_true)
         # Any class does for pixels of no class: their weight is 0.
         return self.value(ops.minimum(y_true, self.num_classes - 1), weights, y_pred)
+
+    def entropies(self, target, logits):
+        """float32 [B, H, W]: each pixel's cross-entropy with its smoothed truth."""
+        entropies = cross_entropy(target, logits)
+        if not self.label_smoothing:
+            return entropies
+        uniform = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
+        return (1 - self.label_smoothing) * entropies + self.label_smoothing * uniform
 
     def value(self, target, weights, logits):
         """The scalar.
@@ -59,7 +70,7 @@ class PixelCrossEntropy(PixelLoss):
     """
 
     def value(self, target, weights, logits):
-        return weighted_mean(cross_entropy(target, logits), weights)
+        return weighted_mean(self.entropies(target, logits), weights)
 
 
 def cross_entropy(target, logits):

@@ -6,7 +6,7 @@ from .cross_entropy import PixelCrossEntropy
 from .lovasz import CrossEntropyLovasz, LovaszSoftmax
 from .ohem import OhemCrossEntropy
 
-#: A recipe's `optimization.loss` → class, made with (num_classes, ignore_id, class_weights).
+#: A recipe's `optimization.loss` → class, made with the arguments of `PixelLoss`.
 LOSSES = {
     "cross_entropy": PixelCrossEntropy,
     "ohem": OhemCrossEntropy,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras import ops
 
-from .cross_entropy import PixelLoss, cross_entropy, weighted_mean
+from .cross_entropy import PixelLoss, weighted_mean
 
 
 class LovaszSoftmax(PixelLoss):
@@ -73,5 +73,5 @@ class CrossEntropyLovasz(LovaszSoftmax):
     """
 
     def value(self, target, weights, logits):
-        entropy = weighted_mean(cross_entropy(target, logits), weights)
+        entropy = weighted_mean(self.entropies(target, logits), weights)
         return entropy + super().value(target, weights, logits)

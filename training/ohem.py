@@ -21,22 +21,30 @@ class OhemCrossEntropy(PixelLoss):
     Under tf.distribute each replica looks for the lowest share among its own pixels.
 
     Args:
-        num_classes, ignore_id, class_weights: see `PixelLoss`.
+        num_classes, ignore_id, class_weights, label_smoothing: see `PixelLoss`; which pixels are
+            hard does not depend on the smoothing.
         threshold: probability, 0 to 1.
         keep_share: 0 to 1.
     """
 
     def __init__(
-        self, num_classes, ignore_id=None, class_weights=None, threshold=0.7, keep_share=0.25
+        self,
+        num_classes,
+        ignore_id=None,
+        class_weights=None,
+        label_smoothing=0.0,
+        threshold=0.7,
+        keep_share=0.25,
     ):
-        super().__init__(num_classes, ignore_id, class_weights)
+        super().__init__(num_classes, ignore_id, class_weights, label_smoothing)
         self.threshold = threshold
         self.keep_share = keep_share
 
     def value(self, target, weights, logits):
-        losses = cross_entropy(target, logits)
+        losses = self.entropies(target, logits)
         counted = weights > 0
-        probability = ops.where(counted, ops.exp(-losses), 2.0)  # 2: sorts behind the counted
+        probability = ops.exp(-cross_entropy(target, logits))
+        probability = ops.where(counted, probability, 2.0)  # 2: sorts behind the counted
         # Sorting all keeps shapes static, as XLA needs.
         ascending = ops.sort(ops.reshape(ops.stop_gradient(probability), (-1,)))
         num_counted = ops.sum(ops.cast(counted, "int32"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 
 from .poly_schedule import PolySchedule
 from .recipe import OptimizationRecipe
@@ -15,10 +16,13 @@ def make_optimizer(
 
     `adam` has the weight decay as an L2 term of the loss, weight_decay / 2 · Σ w², as the
     official implementation; this function puts it on the model's kernels. `adamw` decays the
-    weights themselves. Neither touches depthwise kernels, batch norms and biases.
+    weights themselves. Neither touches depthwise kernels, batch norms and biases. Both keep the
+    moving average of the weights, where the settings want one (see `averaged_weights`).
     """
     schedule = make_schedule(settings, total_steps)
     options = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
+    if settings.ema_momentum:
+        options.update(use_ema=True, ema_momentum=settings.ema_momentum)
     decaying = [
         layer.kernel
         for layer in model.layers
@@ -46,3 +50,20 @@ def make_schedule(settings: OptimizationRecipe, total_steps: int) -> PolySchedul
         settings.slow_start_steps,
         settings.slow_start_rate,
     )
+
+
+def averaged_weights(model: keras.Model) -> list[np.ndarray]:
+    """The weights that a training has come to, as `Model.get_weights` orders them.
+
+    That is their moving average where the optimizer keeps one (batch norms' statistics are
+    averages anyway), else the weights themselves. The model stays as it is.
+    """
+    weights = model.get_weights()
+    optimizer = model.optimizer
+    if not getattr(optimizer, "inner_optimizer", optimizer).use_ema:
+        return weights
+    # Keras gives its averages away only by putting them in the weights' place.
+    optimizer.finalize_variable_values(model.trainable_variables)
+    averages = model.get_weights()
+    model.set_weights(weights)
+    return averages

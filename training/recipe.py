@@ -7,7 +7,7 @@ import copy
 import dataclasses
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -24,12 +24,22 @@ _CHOICES = {
     "class_weights": ("none", "enet"),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
 }
+#: Largest values of the augmentation's keys that begin at 0.
+_RANGES = {
+    "class_uniform_share": 1,
+    "brightness": 1,
+    "contrast": 9,
+    "saturation": 9,
+    "hue": 180,
+    "blur_share": 1,
+}
 _KINDS = {
     "int": "a whole number",
     "float": "a number",
     "str": "a text",
     "bool": "true or false",
     "None": "null",
+    "list": "a list of names",
 }
 RECIPES = resources.files(__package__) / "recipes"
 
@@ -44,23 +54,34 @@ class DataRecipe:
             Splits may be joined and filtered: `train+val`, `train:!0006R0*`.
         synthetic_share: share of the views, 0 to 1, that show frames of synthetic drives
             (CamVid's classes) instead of the data set's.
+        paste_share: share of the views, 0 to 1, that get what another view shows of
+        paste_classes: (names) laid over them.
     """
 
     dataset: str
     train_split: str = "train"
     val_split: str | None = "val"
     synthetic_share: float = 0.0
+    paste_share: float = 0.0
+    paste_classes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class AugmentationRecipe:
-    """See `shuffleseg_training.augmentation.Augmentation`; crop is written WIDTHxHEIGHT."""
+    """See `shuffleseg_training.augmentation.Augmentation` and `Photometric`; crop is written
+    WIDTHxHEIGHT."""
 
     crop: str
     min_scale: float = 0.5
     max_scale: float = 2.0
     scale_step: float = 0.25
     flip: bool = True
+    class_uniform_share: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    blur_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +96,10 @@ class OptimizationRecipe:
         learning_rate, power, slow_start_steps, slow_start_rate: see `PolySchedule`.
         weight_decay: not on depthwise kernels, batch norm and biases.
         loss: a key of `shuffleseg_training.loss.LOSSES`.
+        label_smoothing: share of each pixel's truth, 0 to 1, that is spread evenly over all
+            classes in the losses with a cross-entropy.
+        ema_momentum: validate and end with a moving average of the weights, of which each step
+            keeps this share; 0 takes the last weights themselves.
         class_weights: `enet` (see `enet_class_weights`) or `none`.
         precision: `float32`, `mixed_bfloat16` or `mixed_float16`: what is computed in. Weights,
             batch norms' statistics, logits and loss stay float32.
@@ -92,6 +117,8 @@ class OptimizationRecipe:
     weight_decay: float = 4e-5
     loss: str = "cross_entropy"
     class_weights: str = "none"
+    label_smoothing: float = 0.0
+    ema_momentum: float = 0.0
     precision: str = "float32"
     seed: int = 1
 
@@ -126,6 +153,20 @@ class Recipe:
         data = dataclasses.asdict(self)
         del data["name"], data["stage"]
         return data
+
+
+def with_defaults(data: dict) -> dict:
+    """A kept recipe (see `Recipe.to_dict`), where an older version left keys out, with these."""
+    data = dict(data) if isinstance(data, dict) else {}
+    for name, cls in (
+        ("data", DataRecipe), ("augmentation", AugmentationRecipe),
+        ("optimization", OptimizationRecipe),
+    ):  # fmt: skip
+        required = [f.name for f in dataclasses.fields(cls) if _is_required(f)]
+        defaults = vars(cls(**dict.fromkeys(required)))
+        given = data.get(name)
+        data[name] = {**defaults, **(given if isinstance(given, dict) else {})}
+    return data
 
 
 def recipe_names() -> list[str]:
@@ -255,7 +296,22 @@ def _from_dict(data: dict, name: str, stage: str | None) -> Recipe:
     for good, what in (
         (0 < augmentation.min_scale <= augmentation.max_scale, "0 < min_scale <= max_scale"),
         (augmentation.scale_step > 0, "scale_step > 0"),
+        *(
+            (0 <= getattr(augmentation, key) <= high, f"0 <= {key} <= {high}")
+            for key, high in _RANGES.items()
+        ),
         (0 <= recipe.data.synthetic_share < 1, "0 <= synthetic_share < 1"),
+        (0 <= recipe.data.paste_share <= 1, "0 <= paste_share <= 1"),
+        (
+            bool(recipe.data.paste_share) == bool(recipe.data.paste_classes),
+            "paste_share and paste_classes come together",
+        ),
+        (
+            all(isinstance(name, str) for name in recipe.data.paste_classes),
+            "paste_classes are names",
+        ),
+        (0 <= optimization.label_smoothing < 1, "0 <= label_smoothing < 1"),
+        (0 <= optimization.ema_momentum < 1, "0 <= ema_momentum < 1"),
         (optimization.batch_size >= 1, "batch_size >= 1"),
         (
             (optimization.epochs is None) != (optimization.steps is None),
@@ -287,7 +343,8 @@ def _section(cls, values: dict, where: str):
     for key, value in values.items():
         if key not in fields:
             raise UserError(f"{where} has no key {key!r}; it has {_names(fields)}")
-        kinds = str(fields[key].type).split(" | ")  # annotations are strings here
+        # Annotations are strings here.
+        kinds = [kind.partition("[")[0] for kind in str(fields[key].type).split(" | ")]
         if "float" in kinds and isinstance(value, (int, str)) and not isinstance(value, bool):
             with contextlib.suppress(ValueError):  # YAML takes 2e-3, without a dot, for a text
                 value = float(value)
@@ -299,8 +356,12 @@ def _section(cls, values: dict, where: str):
     try:
         return cls(**checked)
     except TypeError as error:
-        missing = [f.name for f in fields.values() if f.default is dataclasses.MISSING]
+        missing = [name for name, field in fields.items() if _is_required(field)]
         raise UserError(f"{where}: needs {_names(missing)}") from error
+
+
+def _is_required(field: dataclasses.Field) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
 
 
 def _names(names) -> str:

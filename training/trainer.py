@@ -35,9 +35,9 @@ from .engines import Engine
 from .loss import LOSSES
 from .mask_strip import mask_strip
 from .metrics_log import MetricsLog, read_metrics
-from .optimizer import make_optimizer, make_schedule
+from .optimizer import averaged_weights, make_optimizer, make_schedule
 from .prefetch import prefetched
-from .recipe import Recipe
+from .recipe import Recipe, with_defaults
 from .run_folder import RunFolder
 from .sessions import record_session
 from .tensorboard_log import TensorBoardLog
@@ -140,6 +140,7 @@ def _train(
         return run
     dataset, val = _together(engine, lambda: _open(recipe, root))
 
+    paste_ids = _ids(recipe, dataset)
     keras.utils.set_random_seed(settings.seed)
     crop = parse_size(recipe.augmentation.crop)
     steps_per_epoch = len(dataset) / settings.batch_size
@@ -176,12 +177,14 @@ def _train(
 
     batches = AugmentedBatches(
         dataset,
-        Augmentation(**{**vars(recipe.augmentation), "crop": crop}),
+        Augmentation.of_recipe(recipe.augmentation),
         settings.batch_size,
         settings.seed,
         engine.process_index,
         engine.process_count,
         *_synthetic(recipe, dataset, crop),
+        recipe.data.paste_share,
+        paste_ids,
     )
     validation = None if val is None else Validation(val, network, crop, engine)
     _Loop(
@@ -196,10 +199,11 @@ def _train(
         total_steps,
         steps_per_epoch,
     ).run(batches)
+    weights = averaged_weights(model)
     if first:
         with engine.local_scope():
             trained = network.build()  # without the optimizer's state
-            trained.set_weights(model.get_weights())
+            trained.set_weights(weights)
             save_weights(trained, run.weights)
     _any(engine, False)  # the next stage reads what was just written
     return run
@@ -214,6 +218,18 @@ def _open(recipe: Recipe, root: str) -> tuple[Dataset, Dataset | None]:
     if val.label_map.names != dataset.label_map.names:
         raise UserError(f"{val.name}: its classes are not those of {dataset.name}")
     return dataset, val
+
+
+def _ids(recipe: Recipe, dataset: Dataset) -> list[int]:
+    """Of the classes to paste."""
+    names = dataset.label_map.names
+    for name in recipe.data.paste_classes:
+        if name not in names:
+            raise UserError(
+                f"recipe {recipe.title}: data.paste_classes: {dataset.name} has no class {name!r}; "
+                f"it has {', '.join(names)}"
+            )
+    return [names.index(name) for name in recipe.data.paste_classes]
 
 
 def _together(engine: Engine, function):
@@ -240,7 +256,10 @@ def _loss(
     if recipe.optimization.class_weights == "enet":
         class_weights = enet_class_weights(_class_pixels(dataset, run.class_pixels, write, step))
     label_map = dataset.label_map
-    return LOSSES[recipe.optimization.loss](len(label_map), label_map.ignore_id, class_weights)
+    settings = recipe.optimization
+    return LOSSES[settings.loss](
+        len(label_map), label_map.ignore_id, class_weights, settings.label_smoothing
+    )
 
 
 def _class_pixels(dataset: Dataset, path: Path, write: bool, step: int) -> np.ndarray:
@@ -270,7 +289,7 @@ def _check_recipe(run: RunFolder, recipe: Recipe) -> None:
         kept = yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{run.recipe}: damaged; give another --output") from error
-    different = _differences(kept, yaml.safe_load(_to_yaml(recipe)))
+    different = _differences(with_defaults(kept), yaml.safe_load(_to_yaml(recipe)))
     if different:
         raise UserError(
             f"{run.recipe}: this folder holds a training by another recipe ({different}); give "
@@ -523,7 +542,7 @@ class _Loop:
 
     def _validate(self) -> None:
         started = time.perf_counter()
-        matrix, samples = self.validation.run(self.checkpoint.model.get_weights())
+        matrix, samples = self.validation.run(averaged_weights(self.checkpoint.model))
         if self.first:
             label_map = self.validation.dataset.label_map
             iou = dict(zip(label_map.names, (float(value) for value in matrix.iou())))

@@ -141,8 +141,8 @@ def shufflenet_v2_backbone(
             are the official implementation's.
 
     Returns:
-        [B, ceil(H / output_stride), ceil(W / output_stride), C], where C is the last
-        of `STAGE_WIDTHS[depth_multiplier]`.
+        stride → the deepest features [B, ceil(H / stride), ceil(W / stride), C] there are at it,
+        from 2 (the stem's convolution) to output_stride. The last have the width of stage 4.
 
     Raises:
         ValueError: an argument is not one of the above.
@@ -157,7 +157,8 @@ def shufflenet_v2_backbone(
     conv = ConvNormAct(batch_norm_momentum, batch_norm_epsilon)
 
     x = conv.conv(inputs, STEM_WIDTH, kernel_size=3, stride=2, name="stem")
-    x = layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
+    features = {2: x}
+    x = features[4] = layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
     current_stride, rate = 4, 1
     for stage, width, count in zip((2, 3, 4), STAGE_WIDTHS[depth_multiplier], STAGE_UNITS):
         stride = 2 if current_stride < output_stride else 1
@@ -170,7 +171,8 @@ def shufflenet_v2_backbone(
             parts = _basic_unit(parts, conv, unit_rate, units, name=f"stage{stage}_unit{unit}")
         # The parts of a stage's last unit are joined without a shuffle, as officially.
         x = layers.Concatenate(name=f"stage{stage}_output")(list(parts))
-    return x
+        features[current_stride] = x
+    return features
 
 
 def unit_variant_of(model) -> str | None:

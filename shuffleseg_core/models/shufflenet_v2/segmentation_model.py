@@ -6,6 +6,7 @@ from ..blocks import ConvNormAct, ResizeLike
 from ..engine import keras, layers
 from .backbone import shufflenet_v2_backbone
 from .basic_head import basic_head
+from .detail_decoder import detail_decoder
 from .dpc_head import dpc_head
 
 HEADS = ("basic", "dpc")
@@ -20,6 +21,9 @@ def shufflenet_v2_segmentation(
     stage4_rate_1: bool = False,
     unit_variant: str = "mobile_segmentation",
     align_corners: bool = False,
+    projection_width: int = 256,
+    decoder_stride: int | None = None,
+    decoder_width: int = 64,
     dropout: float = 0.1,
     backbone_momentum: float = 0.997,
     head_momentum: float = 0.9997,
@@ -34,17 +38,22 @@ def shufflenet_v2_segmentation(
         depth_multiplier, output_stride, stage4_rate_1, unit_variant: see
             `shufflenet_v2_backbone`.
         align_corners: convention of the bilinear resizes, see `ResizeLike`.
+        projection_width: channels that the head's features are projected to (the paper's 256).
+        decoder_stride: a stride below output_stride that a light decoder brings the features
+            back to, see `detail_decoder`; None has the paper's decoder, a bilinear resize.
+        decoder_width: channels of that decoder.
         dropout: share of the projected features dropped while training (the paper keeps 0.9).
         backbone_momentum, head_momentum: of the batch norms. The defaults are the official
             implementation's and need hundreds of thousands of steps; a short training
             needs faster statistics, about 0.99.
-        upsample: end with logits at the input's size; False ends at output stride.
+        upsample: end with logits at the input's size; False ends at output stride, or at
+            decoder_stride.
 
     Returns:
         A model from images [B, H, W, 3], values 0–255, to float logits
         [B, H, W, num_classes] (or [B, ceil(H/stride), ceil(W/stride), num_classes]).
-        Equation 1 (x · 2/255 − 1) is its first layer. With `upsample`, the logits at output
-        stride are the output of the layer named "logits".
+        Equation 1 (x · 2/255 − 1) is its first layer. With `upsample`, the logits before
+        the resize are the output of the layer named "logits".
 
     Raises:
         ValueError: an argument is out of its range.
@@ -54,7 +63,7 @@ def shufflenet_v2_segmentation(
     width, height = input_size or (None, None)
     image = keras.Input((height, width, 3), name="image")
     x = layers.Rescaling(2.0 / 255.0, offset=-1.0, name="preprocessing")(image)
-    features = shufflenet_v2_backbone(
+    pyramid = shufflenet_v2_backbone(
         x,
         depth_multiplier=depth_multiplier,
         output_stride=output_stride,
@@ -62,12 +71,16 @@ def shufflenet_v2_segmentation(
         unit_variant=unit_variant,
         batch_norm_momentum=backbone_momentum,
     )
+    features = pyramid[output_stride]
     conv = ConvNormAct(momentum=head_momentum, epsilon=1e-5)
     if head == "basic":
         x = basic_head(features, conv, align_corners)
     else:
         x = dpc_head(features, conv, output_stride)
-    x = conv.pointwise(x, 256, name="projection_conv1x1")
+    x = conv.pointwise(x, projection_width, name="projection_conv1x1")
+    if decoder_stride is not None:
+        details = {stride: pyramid[stride] for stride in pyramid if stride < output_stride}
+        x = detail_decoder(x, details, decoder_stride, decoder_width, conv, align_corners)
     x = layers.Dropout(dropout, name="dropout")(x)
     x = layers.Conv2D(num_classes, 1, name="logits", dtype="float32")(x)
     if upsample:
