@@ -8,6 +8,7 @@ import pytest
 from conftest import requires_tensorflow
 from shuffleseg_core.errors import UserError
 from shuffleseg_training.search import load_search, search_names
+from shuffleseg_training.search_table import write_table
 from tiny_camvid import make_camvid
 
 SEARCH = """
@@ -21,7 +22,6 @@ common:
   data.synthetic_share: 0
 folds:
   one: {data.val_split: val}
-  two: {data.val_split: "train:*1"}
 variants:
   base: {}
   colour: {augmentation.hue: 10}
@@ -102,17 +102,56 @@ def test_a_search_goes_on_where_it_was(tmp_path, shuffleseg):
     options = (path, "--root", root, "--output", output)
     status, out, err = shuffleseg("search", *options, "--only", "base")
     assert status == 0, err
-    before = (output / "base" / "one_seed1" / "model.weights.h5").stat().st_mtime_ns
+    weights = output / "base" / "one_seed1" / "model.weights.h5"
+    before = weights.stat().st_mtime_ns
     status, out, err = shuffleseg("search", *options)
     assert status == 0, err
-    assert (output / "base" / "one_seed1" / "model.weights.h5").stat().st_mtime_ns == before
+    assert weights.stat().st_mtime_ns == before
     base, colour = json.loads((output / "table.json").read_text())["rows"]
-    assert (base["variant"], base["done"], base["of"]) == ("base", 2, 2)
+    assert (base["variant"], base["done"], base["of"]) == ("base", 1, 1)
     assert colour["variant"] == "colour" and "augmentation.hue=10" in colour["overrides"]
-    assert base["miou"] == pytest.approx(np.mean(list(base["folds"].values())))
-    # The first fold's split is the reported one, of the same weights.
-    one = json.loads((output / "base" / "one_seed1" / "reported.json").read_text())
-    assert one["val"] == pytest.approx(base["folds"]["one"], abs=1e-6)
+    # The fold's split is the reported one, of the same weights.
+    assert base["reported"]["val"] == pytest.approx(base["folds"]["one"], abs=1e-6)
+    assert base["minutes"] > 0
     table = (output / "table.md").read_text().splitlines()
-    assert table[0].startswith("| variant | mIoU | ± seeds | one | two | val | sky")
+    assert table[0].startswith("| variant | mIoU | ± seeds | one | val | sky")
     assert [line.split(" | ")[0] for line in table[2:]] == ["| base", "| colour"]
+    assert table[-1] in out
+
+
+def _done(folder, scores):
+    """A finished run as the table reads it."""
+    folder.mkdir(parents=True)
+    (folder / "model.weights.h5").touch()
+    (folder / "model.json").write_text(json.dumps({"training": {"batch_size": 8}}))
+    lines = [
+        {"step": 60, "images_per_second": 4.0},
+        {"step": 60, "val_miou": float(np.mean(scores)), "val_iou": dict(zip("ab", scores))},
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_means_over_folds_and_seeds(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "recipe: camvid_basic\nvariants: {base: , half: , none: }\nseeds: [1, 2]\n"
+        "folds: {x: {data.val_split: val}, y: {data.val_split: train}}\n"
+    )
+    search = load_search(str(path))
+    for name, scores in {
+        "base/x_seed1": (0.5, 0.7), "base/x_seed2": (0.6, 0.8), "base/y_seed1": (0.3, 0.3),
+        "base/y_seed2": (0.3, 0.3), "half/x_seed1": (0.9, 0.9),
+    }.items():  # fmt: skip
+        _done(tmp_path / name, scores)
+    (tmp_path / "none" / "x_seed1").mkdir(parents=True)  # begun
+    base, half = write_table(search, tmp_path)
+    assert base["folds"] == {"x": pytest.approx(0.65), "y": pytest.approx(0.3)}
+    assert base["miou"] == pytest.approx(0.475)
+    assert base["seed_spread"] == pytest.approx(np.std([0.6, 0.7], ddof=1))
+    assert base["classes"] == {"a": pytest.approx(0.425), "b": pytest.approx(0.525)}
+    assert base["minutes"] == pytest.approx(2.0) and base["done"] == base["of"] == 4
+    # A row without all folds has no mean that could be compared.
+    assert half["miou"] is None and half["seed_spread"] is None and half["done"] == 1
+    assert "| half | – | – | 90.0 | – | 90.0 | 90.0 | 2 | 1/4 |" in (
+        (tmp_path / "table.md").read_text().splitlines()
+    )
