@@ -47,6 +47,17 @@ def default_model_path() -> Path:
     return Path(str(resources.files(__package__))) / "default_model" / "camvid_basic.tflite"
 
 
+def resize_to_input(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A camera image uint8 [H, W, 3] at a network's input size (width, height); itself if it is."""
+    width, height = size
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    shrinks = rgb.shape[0] > height and rgb.shape[1] > width
+    # Averaging over areas keeps thin things that sampling between 4 pixels would miss.
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(rgb, size, interpolation=interpolation)
+
+
 class Segmenter:
     """A .tflite model, ready to label images. Not for use by two threads at once.
 
@@ -112,12 +123,7 @@ class Segmenter:
         return labels
 
     def _feed(self, rgb: np.ndarray) -> None:
-        width, height = self.input_size
-        if rgb.shape[:2] != (height, width):
-            shrinks = rgb.shape[0] > height and rgb.shape[1] > width
-            # Averaging over areas keeps thin things that sampling between 4 pixels would miss.
-            interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-            rgb = cv2.resize(rgb, self.input_size, interpolation=interpolation)
+        rgb = resize_to_input(rgb, self.input_size)
         if self._table is not None:
             rgb = self._table[rgb]
         # A view of the interpreter's own memory: converting into it makes no copy between.

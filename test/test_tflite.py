@@ -54,6 +54,37 @@ def test_uint8_input_gives_the_same(tiny_models, rng):
     np.testing.assert_array_equal(by_float, by_uint8)
 
 
+def _logits(segmenter, image):
+    """float32 logits as the network means them."""
+    segmenter.segment(image)
+    raw = segmenter._interpreter.get_tensor(segmenter._output_index).astype(np.float32)
+    scale, zero = segmenter._interpreter.get_output_details()[0]["quantization"]
+    return (raw - zero) * scale if scale else raw
+
+
+def test_int8_file_is_int8_throughout_and_follows_the_float_one(tiny_models, rng):
+    by_float, by_int8 = (
+        Segmenter(tiny_models / f"{name}.tflite") for name in ("decoder", "logits_int8")
+    )
+    tensors = by_int8._interpreter.get_tensor_details()
+    assert not [t["name"] for t in tensors if np.dtype(t["dtype"]).kind == "f"]
+    assert by_int8._interpreter.get_input_details()[0]["dtype"] == np.uint8
+    assert by_int8.description.training["quantized_by"] == "8 frames"
+    assert by_int8.model_path.stat().st_size < 0.45 * by_float.model_path.stat().st_size
+    image = rng.integers(0, 256, (48, 64, 3), np.uint8)
+    expected, found = (_logits(segmenter, image) for segmenter in (by_float, by_int8))
+    assert expected.shape == found.shape == (1, 12, 16, 11)
+    assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.98
+
+
+def test_int8_ids_inside_are_those_outside(tiny_models, rng):
+    image = rng.integers(0, 256, (48, 64, 3), np.uint8)
+    inside = Segmenter(tiny_models / "labels_int8.tflite").segment(image)
+    outside = Segmenter(tiny_models / "logits_int8.tflite").segment(image)
+    # Inside, interpolated logits are rounded to 8 bits once more.
+    assert np.mean(inside == outside) > 0.9
+
+
 def test_file_equals_keras_model(tiny_models, rng):
     keras = pytest.importorskip("keras", exc_type=ImportError)
     from shuffleseg_core.models import build_model

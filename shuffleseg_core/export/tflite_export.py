@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from ..atomic_file import atomic_path
 from ..errors import UserError
@@ -25,8 +28,9 @@ def export_tflite(
     output: str = "logits",
     input_dtype: str = "float32",
     input_size: tuple[int, int] | None = None,
+    calibration: Sequence[np.ndarray] | None = None,
 ) -> ModelDescription:
-    """Convert a trained network to float32 TFLite.
+    """Convert a trained network to TFLite: of float32, or of int8 throughout.
 
     The input is [1, H, W, 3] RGB with values 0–255 (equation 1 is inside the graph).
 
@@ -35,9 +39,11 @@ def export_tflite(
         path: .tflite file to write.
         weights_file: a .weights.h5 of that network; None exports random weights.
         output: `labels` ends with resize to input size and argmax: int32 [1, H, W];
-            `logits` ends at output stride: float32 [1, h, w, classes].
+            `logits` ends at output stride: float32 (or int8) [1, h, w, classes].
         input_dtype: `float32` or `uint8`.
         input_size: (width, height); None takes the network's own.
+        calibration: uint8 [height, width, 3] frames such as the network will see. With them the
+            file is quantized: int8 weights (a scale a channel) and activations.
 
     Returns:
         The description written into the file.
@@ -70,9 +76,10 @@ def export_tflite(
         for variables in (model.trainable_variables, model.non_trainable_variables)
     ]
 
-    @tf.function(
-        input_signature=[tf.TensorSpec((1, height, width, 3), tf.as_dtype(input_dtype), "image")]
-    )
+    # The converter itself puts 8 bits in a float graph's place where it quantizes.
+    graph_dtype = tf.float32 if calibration is not None else tf.as_dtype(input_dtype)
+
+    @tf.function(input_signature=[tf.TensorSpec((1, height, width, 3), graph_dtype, "image")])
     def graph(image):
         logits, _ = model.stateless_call(*weights, tf.cast(image, tf.float32), training=False)
         if output == "logits":
@@ -85,7 +92,7 @@ def export_tflite(
         )
         return tf.argmax(logits, axis=-1, output_type=tf.int32, name="labels")
 
-    flatbuffer = _convert(tf, graph, path)
+    flatbuffer = _convert(tf, graph, path, calibration, input_dtype)
     statistics = model_statistics(model)
     description = ModelDescription(
         label_map=network.label_map,
@@ -93,7 +100,10 @@ def export_tflite(
         output=output,
         align_corners=align_corners,
         architecture=dict(network.model),
-        training=dict(network.training),
+        training={
+            **network.training,
+            **({"quantized_by": f"{len(calibration)} frames"} if calibration is not None else {}),
+        },
         licence=network.licence,
         parameters=statistics.parameters,
         gmac=statistics.gmac,
@@ -102,18 +112,32 @@ def export_tflite(
     return description
 
 
-def _convert(tf, graph, path) -> bytes:
+def _convert(tf, graph, path, calibration, input_dtype: str) -> bytes:
     """tf.function → flatbuffer of builtin operators."""
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [graph.get_concrete_function()], tf.Module()
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if calibration is not None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: (
+            [frame[None].astype(np.float32)] for frame in calibration
+        )
+        # Nothing stays float: processors without a float unit run it, too.
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.as_dtype(input_dtype)
+        if not _ends_with_ids(graph):
+            converter.inference_output_type = tf.int8
     with _quiet():
         try:
             return converter.convert()
         except Exception as error:  # the converter raises many kinds; all mean the same here
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"{path}: the network does not convert to TFLite: {reason}") from error
+
+
+def _ends_with_ids(graph) -> bool:
+    return graph.get_concrete_function().structured_outputs.dtype.is_integer
 
 
 @contextlib.contextmanager
