@@ -15,6 +15,7 @@ from .label_map import LabelMap
 
 _CELL_WIDTH = 4.0  # inches
 _LEGEND_WIDTH = 1.7  # of one class
+_STEEPEST = 3.0  # height by width of a cell; taller images leave room at its sides
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def draw_comparison(
 
     heads = ("image", "truth", *model_names)
     width = _CELL_WIDTH * len(heads)
-    heights = [_CELL_WIDTH * frame.image.shape[0] / frame.image.shape[1] for frame in frames]
+    aspects = [frame.image.shape[0] / frame.image.shape[1] for frame in frames]
+    heights = [_CELL_WIDTH * min(aspect, _STEEPEST) for aspect in aspects]
     unlabelled = any((frame.truth == label_map.ignore_id).any() for frame in frames)
     patches = class_patches(label_map, [True] * len(label_map), unlabelled)
     lines = math.ceil(len(patches) * _LEGEND_WIDTH / width)
@@ -65,8 +67,8 @@ def draw_comparison(
             axes.imshow(picture)
             axes.set(xticks=[], yticks=[])
             if row == 0:
-                axes.set_title(head, fontsize=13)
-        axes_of_row[0].set_ylabel(frame.name, fontsize=9)
+                axes.set_title(head, fontsize=13, parse_math=False)
+        axes_of_row[0].set_ylabel(frame.name, fontsize=9, parse_math=False)
     columns = math.ceil(len(patches) / lines)
     figure.legend(
         handles=patches, loc="outside lower center", ncols=columns, fontsize=10, frameon=False

@@ -7,6 +7,7 @@ import pytest
 
 from conftest import requires_tensorflow
 from shuffleseg_core.errors import UserError
+from shuffleseg_training.kept_recipe import recipe_yaml
 from shuffleseg_training.search import load_search, search_names
 from shuffleseg_training.search_table import write_table
 from tiny_camvid import make_camvid
@@ -109,7 +110,7 @@ def test_a_search_goes_on_where_it_was(tmp_path, shuffleseg):
     assert weights.stat().st_mtime_ns == before
     base, colour = json.loads((output / "table.json").read_text())["rows"]
     assert (base["variant"], base["done"], base["of"]) == ("base", 1, 1)
-    assert colour["variant"] == "colour" and "augmentation.hue=10" in colour["overrides"]
+    assert colour["variant"] == "colour" and colour["changes"] == ["augmentation.hue=10"]
     # The fold's split is the reported one, of the same weights.
     assert base["reported"]["val"] == pytest.approx(base["folds"]["one"], abs=1e-6)
     assert base["minutes"] > 0
@@ -119,16 +120,60 @@ def test_a_search_goes_on_where_it_was(tmp_path, shuffleseg):
     assert table[-1] in out
 
 
-def _done(folder, scores):
-    """A finished run as the table reads it."""
+@requires_tensorflow
+def test_a_trial_that_fails_does_not_stop_the_others(tmp_path, shuffleseg, capfd):
+    pytest.importorskip("keras", exc_type=ImportError)
+    path = tmp_path / "mine.yaml"
+    path.write_text(SEARCH.replace("base: {}", "base: {model.decoder_stride: 5}"))
+    root, output = make_camvid(tmp_path / "camvid"), tmp_path / "out"
+    _done(output, load_search(str(path)).trials[1], (0.5, 0.5))
+    status, out, err = shuffleseg("search", path, "--root", root, "--output", output)
+    assert status == 2 and "1 of 2 trials failed: base/one_seed1" in err.splitlines()[-1]
+    assert "Traceback" not in err and "| colour | 50.0" in out
+
+
+def test_splits_and_classes_are_checked_before_the_first_trial(tmp_path, shuffleseg):
+    root = make_camvid(tmp_path / "camvid")
+    path, output = tmp_path / "mine.yaml", tmp_path / "out"
+    for change, words in (
+        (("report: [val]", "report: [vall]"), "vall"),
+        (("data.val_split: val", 'data.val_split: "train:nothing*"'), "nothing"),
+        (("augmentation.hue: 10", "data.paste_share: 1, data.paste_classes: [tram]"), "tram"),
+    ):
+        assert change[0] in SEARCH
+        path.write_text(SEARCH.replace(*change))
+        status, _, err = shuffleseg("search", path, "--root", root, "--output", output)
+        assert status == 2 and words in err and err.count("\n") == 1
+        assert not output.exists()
+
+
+def test_results_of_another_recipe_are_refused(tmp_path, shuffleseg):
+    root = make_camvid(tmp_path / "camvid")
+    path, output = tmp_path / "mine.yaml", tmp_path / "out"
+    path.write_text(SEARCH)
+    _done(output, load_search(str(path)).trials[0], (0.5, 0.5))
+    options = ("--root", root, "--output", output, "--set", "optimization.steps=3")
+    status, _, err = shuffleseg("search", path, *options)
+    assert status == 2 and "optimization.steps is 2 there, 3 here" in err
+
+
+def _done(output, trial, scores):
+    """A finished run as the search reads it."""
+    folder = output / trial.folder
     folder.mkdir(parents=True)
+    (folder / "recipe.yaml").write_text(recipe_yaml(trial.recipe))
+    (folder / "reported.json").write_text(json.dumps({"val": 0.25}))
     (folder / "model.weights.h5").touch()
     (folder / "model.json").write_text(json.dumps({"training": {"batch_size": 8}}))
     lines = [
         {"step": 60, "images_per_second": 4.0},
-        {"step": 60, "val_miou": float(np.mean(scores)), "val_iou": dict(zip("ab", scores))},
+        {"step": 60, "val_miou": _mean(scores), "val_iou": dict(zip("ab", scores))},
     ]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def _mean(scores):
+    return None if None in scores else float(np.mean(scores))
 
 
 def test_means_over_folds_and_seeds(tmp_path):
@@ -138,11 +183,13 @@ def test_means_over_folds_and_seeds(tmp_path):
         "folds: {x: {data.val_split: val}, y: {data.val_split: train}}\n"
     )
     search = load_search(str(path))
-    for name, scores in {
+    runs = {
         "base/x_seed1": (0.5, 0.7), "base/x_seed2": (0.6, 0.8), "base/y_seed1": (0.3, 0.3),
-        "base/y_seed2": (0.3, 0.3), "half/x_seed1": (0.9, 0.9),
-    }.items():  # fmt: skip
-        _done(tmp_path / name, scores)
+        "base/y_seed2": (0.3, 0.3), "half/x_seed1": (0.9, 0.9), "half/x_seed2": (None, None),
+    }  # fmt: skip
+    for trial in search.trials:
+        if str(trial.folder) in runs:
+            _done(tmp_path, trial, runs[str(trial.folder)])
     (tmp_path / "none" / "x_seed1").mkdir(parents=True)  # begun
     base, half = write_table(search, tmp_path)
     assert base["folds"] == {"x": pytest.approx(0.65), "y": pytest.approx(0.3)}
@@ -151,7 +198,7 @@ def test_means_over_folds_and_seeds(tmp_path):
     assert base["classes"] == {"a": pytest.approx(0.425), "b": pytest.approx(0.525)}
     assert base["minutes"] == pytest.approx(2.0) and base["done"] == base["of"] == 4
     # A row without all folds has no mean that could be compared.
-    assert half["miou"] is None and half["seed_spread"] is None and half["done"] == 1
-    assert "| half | – | – | 90.0 | – | 90.0 | 90.0 | 2 | 1/4 |" in (
+    assert half["miou"] is None and half["seed_spread"] is None and half["done"] == 2
+    assert "| half | – | – | 90.0 | – | 90.0 | 90.0 | 2 | 2/4 |" in (
         (tmp_path / "table.md").read_text().splitlines()
     )

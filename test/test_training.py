@@ -207,6 +207,19 @@ def test_another_recipe_does_not_touch_a_training(runs, root, shuffleseg):
 
 
 @requires_tensorflow
+def test_a_folder_takes_one_training_at_a_time(root, tmp_path, shuffleseg):
+    from shuffleseg_training.run_folder import RunFolder
+
+    folder = tmp_path / "run"
+    with RunFolder(folder).locked():
+        status, _, err = shuffleseg(*train_command(root, folder)[3:])
+    assert status == 2 and err.splitlines()[-1].startswith(f"shuffleseg train: {folder}: another")
+    assert not list(folder.iterdir())
+    with RunFolder(folder).locked():
+        pass
+
+
+@requires_tensorflow
 def test_trained_weights_export_and_segment(runs, shuffleseg, tmp_path, street):
     from shuffleseg_core import Segmenter
 

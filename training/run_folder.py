@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shuffleseg_core.models.trained_network import WEIGHTS
+from shuffleseg_core.errors import UserError
+from shuffleseg_core.trained_files import RECORD, WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,11 @@ class RunFolder:
         return self.path / WEIGHTS
 
     @property
+    def network(self) -> Path:
+        """What the weights are of (JSON)."""
+        return self.path / RECORD
+
+    @property
     def class_pixels(self) -> Path:
         """Pixels of each class in the training set (JSON), where the loss asked for them."""
         return self.path / "class_pixels.json"
@@ -62,3 +72,32 @@ class RunFolder:
     def tensorboard(self) -> Path:
         """Folder of TensorBoard's event files."""
         return self.path / "tensorboard"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training into this folder meanwhile; made if missing.
+
+        The lock ends with the process, however that ends. On shared disks that know no locks
+        there is none.
+
+        Raises:
+            UserError: another process holds it, or the folder cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path, os.O_RDONLY)
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot be written: {error.strerror}") from error
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"{self.path}: another process is training into this folder; wait for it, "
+                    "stop it, or give another --output"
+                ) from None
+            except OSError:
+                pass
+            yield
+        finally:
+            os.close(descriptor)

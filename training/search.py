@@ -26,13 +26,15 @@ class Trial:
 
     Attributes:
         variant, fold, seed: which.
-        overrides: changes of the search's recipe, as `shuffleseg train --set` takes them.
+        changes: what the variant itself changes, as `shuffleseg train --set` takes it.
+        overrides: all changes of the search's recipe.
         recipe: what comes of it.
     """
 
     variant: str
     fold: str
     seed: int
+    changes: tuple[str, ...]
     overrides: tuple[str, ...]
     recipe: Recipe
 
@@ -49,7 +51,8 @@ class Search:
     Attributes:
         name: the file's stem.
         recipe: name or path of the recipe that all variants change.
-        trials: every one is valid.
+        trials: their recipes can be read; whether the data and the network can be had, shows
+            when they are used.
         report: splits that each trained network is also scored on, beside its fold's own.
     """
 
@@ -117,7 +120,8 @@ def load_search(name_or_path: str, changes: tuple[str, ...] = ()) -> Search:
             raise UserError(f"{where}: {recipe} has stages; a search takes a recipe of one")
         if stages[0].data.val_split is None:
             raise UserError(f"{where}: fold {fold}: data.val_split is missing")
-        trials.append(Trial(variant, fold, seed, overrides, stages[0]))
+        own_changes = tuple(f"{key}={value}" for key, value in own.items())
+        trials.append(Trial(variant, fold, seed, own_changes, overrides, stages[0]))
     return Search(name, recipe, tuple(trials), tuple(report))
 
 

@@ -1,10 +1,11 @@
 """`shuffleseg search`: train the variants of a recipe and compare them."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 from shuffleseg_core.errors import UserError
+
+from .child_command import ChildFailed, run_shuffleseg
 
 HELP = "train variants of a recipe on several folds, and tabulate their scores"
 
@@ -33,9 +34,10 @@ def add_arguments(parser):
 def run(args) -> int:
     from shuffleseg_core.user_path import user_path
 
+    from .kept_recipe import check_kept_recipe
     from .run_folder import RunFolder
     from .search import load_search
-    from .search_table import REPORT, write_table
+    from .search_table import write_table
 
     search = load_search(args.search, tuple(args.set))
     for name in args.only or ():
@@ -43,53 +45,78 @@ def run(args) -> int:
             raise UserError(f"--only {name}: variants are {', '.join(search.variants)}")
     trials = [t for t in search.trials if not args.only or t.variant in args.only]
     output = user_path(args.output)
+    _check_data(search, args.root)
+    for trial in search.trials:
+        check_kept_recipe(RunFolder(output / trial.folder), trial.recipe)
+    failed = []
     for number, trial in enumerate(trials, 1):
         folder = output / trial.folder
-        if not RunFolder(folder).weights.exists():
-            print(f"trial {number} of {len(trials)}: {trial.folder}", flush=True)
-            changes = [word for change in trial.overrides for word in ("--set", change)]
-            # A process of its own, which gives all its memory back.
-            _shuffleseg(
-                "train", search.recipe, "--root", args.root, "--output", folder, *changes,
-                "--workers", args.workers, "--val-epochs", 10**6,
-            )  # fmt: skip
-        if search.report and not (folder / REPORT).exists():
-            _report(trial, search.report, args.root, folder, REPORT)
-        write_table(search, output)
-    print((output / "table.md").read_text(encoding="utf-8"), end="")
-    print(f"tables: {output / 'table.md'}, {output / 'table.json'}")
+        try:
+            if not RunFolder(folder).weights.exists():
+                print(f"trial {number} of {len(trials)}: {trial.folder}", flush=True)
+                changes = [word for change in trial.overrides for word in ("--set", change)]
+                # A process of its own, which gives all its memory back.
+                run_shuffleseg(
+                    "train", search.recipe, "--root", args.root, "--output", folder, *changes,
+                    "--workers", args.workers, "--val-epochs", 10**6,
+                )  # fmt: skip
+            _report(trial, search.report, args.root, folder)
+        except ChildFailed as error:  # the others may well train
+            failed.append(str(trial.folder))
+            print(f"shuffleseg search: {trial.folder}: {error}", file=sys.stderr, flush=True)
+        if folder.is_dir():
+            write_table(search, output)
+    if (output / "table.md").exists():
+        print((output / "table.md").read_text(encoding="utf-8"), end="")
+        print(f"tables: {output / 'table.md'}, {output / 'table.json'}")
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {len(trials)} trials failed: {', '.join(failed)}; mend what they "
+            "said above, and run the same search to go on"
+        )
     return 0
 
 
-def _report(trial, splits, root: str, folder: Path, name: str) -> None:
-    """Score a run on further splits, and keep that in its folder."""
+def _check_data(search, root: str) -> None:
+    """Find now, not hours later, that a trial's splits cannot be had."""
+    from shuffleseg_core.datasets import open_dataset
+
+    splits = {
+        (trial.recipe.data.dataset, split)
+        for trial in search.trials
+        for data in [trial.recipe.data]
+        for split in (data.train_split, data.val_split, *search.report)
+    }
+    names = {}
+    for dataset, split in sorted(splits):
+        names[dataset] = open_dataset(dataset, root, split).label_map.names
+    for trial in search.trials:
+        data = trial.recipe.data
+        for name in data.paste_classes:
+            if name not in names[data.dataset]:
+                raise UserError(
+                    f"search {search.name}: variant {trial.variant}: data.paste_classes: "
+                    f"{data.dataset} has no class {name!r}"
+                )
+
+
+def _report(trial, splits, root: str, folder: Path) -> None:
+    """Score a run on the splits that it was not scored on yet; kept in its folder."""
     import json
 
     from shuffleseg_core.json_output import write_json
 
-    scores = {}
+    from .search_table import REPORT, read_reported
+
+    scores = read_reported(folder)
     for split in splits:
+        if split in scores:
+            continue
         path = folder / "reported_split.json"
-        _shuffleseg(
+        run_shuffleseg(
             "evaluate", folder, "--dataset", trial.recipe.data.dataset, "--root", root,
             "--split", split, "--json", path,
         )  # fmt: skip
         scores[split] = json.loads(path.read_text(encoding="utf-8"))["miou"]
         path.unlink()
-    write_json(str(folder / name), scores)
-
-
-def _shuffleseg(*arguments) -> None:
-    """Run a command. Raises UserError where it fails; it has said why."""
-    command = [sys.executable, "-m", "shuffleseg_core.cli", *map(str, arguments)]
-    process = subprocess.Popen(command)
-    try:
-        status = process.wait()
-    except KeyboardInterrupt:  # it got the same Ctrl-C, and saves what it has
-        process.wait()
-        raise
-    if status:
-        raise UserError(
-            f"`shuffleseg {arguments[0]}` ended with status {status}; mend what it said, and run "
-            "the same search to go on"
-        )
+        write_json(str(folder / REPORT), scores)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Iterable
 from pathlib import Path
 
 from shuffleseg_core.atomic_file import atomic_path
 from shuffleseg_core.json_output import write_json
 
+from .kept_recipe import check_kept_recipe
 from .metrics_log import read_metrics
 from .run_folder import RunFolder
 from .search import Search, Trial
@@ -22,6 +24,9 @@ def write_table(search: Search, folder: Path) -> list[dict]:
     A row is a variant: the mean over folds of the mean over seeds (`miou`, 0 to 1), the spread of
     seeds (`seed_spread`, the largest standard deviation of a fold's seeds; None with one seed),
     each fold's and each reported split's mean, each class's mean IoU over folds, and `minutes`.
+
+    Raises:
+        UserError: a run folder holds a training by another recipe than its trial's.
     """
     rows = [
         row
@@ -35,12 +40,12 @@ def write_table(search: Search, folder: Path) -> list[dict]:
 
 
 def _row(trials: list[Trial], search: Search, folder: Path) -> dict | None:
-    results = [(trial, result) for trial in trials if (result := _result(folder / trial.folder))]
+    results = [(trial, result) for trial in trials if (result := _result(trial, folder))]
     if not results:
         return None
     folds, spreads = {}, []
     for fold in search.folds:
-        scores = [result["val_miou"] for trial, result in results if trial.fold == fold]
+        scores = _known(result["val_miou"] for trial, result in results if trial.fold == fold)
         if scores:
             folds[fold] = statistics.fmean(scores)
         if len(scores) > 1:
@@ -48,7 +53,7 @@ def _row(trials: list[Trial], search: Search, folder: Path) -> dict | None:
     reported = {
         split: statistics.fmean(scores)
         for split in search.report
-        if (scores := [r["reported"][split] for _, r in results if split in r["reported"]])
+        if (scores := _known(result["reported"].get(split) for _, result in results))
     }
     names = results[0][1]["val_iou"]
     return {
@@ -61,37 +66,44 @@ def _row(trials: list[Trial], search: Search, folder: Path) -> dict | None:
         "folds": folds,
         "reported": reported,
         "classes": {
-            name: statistics.fmean(known)
-            if (known := [v for _, r in results if (v := r["val_iou"].get(name)) is not None])
-            else None
+            name: statistics.fmean(scores) if scores else None
             for name in names
+            for scores in [_known(result["val_iou"].get(name) for _, result in results)]
         },
         "minutes": statistics.fmean(result["minutes"] for _, result in results),
-        "overrides": list(trials[0].overrides),
+        "changes": list(trials[0].changes),
     }
 
 
-def _result(folder: Path) -> dict | None:
+def _known(scores: Iterable[float | None]) -> list[float]:
+    """Without those of a split or class that no labelled pixel has."""
+    return [score for score in scores if score is not None]
+
+
+def _result(trial: Trial, search_folder: Path) -> dict | None:
     """The last scores of a finished run; None for one that is not."""
+    folder = search_folder / trial.folder
     run = RunFolder(folder)
     if not run.weights.exists():
         return None
+    check_kept_recipe(run, trial.recipe)
     metrics = read_metrics(run.metrics)
     scores = [line for line in metrics if "val_miou" in line]
     if not scores:
         return None
-    images = json.loads(run.path.joinpath("model.json").read_text("utf-8"))["training"]
-    batch, before, seconds = images["batch_size"], 0, 0.0
+    batch = json.loads(run.network.read_text("utf-8"))["training"]["batch_size"]
+    before, seconds = 0, 0.0
     for line in metrics:
         if line.get("images_per_second"):
             seconds += (line["step"] - before) * batch / line["images_per_second"]
             before = line["step"]
-    reported = folder / REPORT
-    return {
-        **scores[-1],
-        "minutes": seconds / 60,
-        "reported": json.loads(reported.read_text("utf-8")) if reported.exists() else {},
-    }
+    return {**scores[-1], "minutes": seconds / 60, "reported": read_reported(folder)}
+
+
+def read_reported(folder: Path) -> dict[str, float | None]:
+    """Split → mIoU of a run folder, beside its fold's own."""
+    path = folder / REPORT
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
 def _markdown(rows: list[dict], search: Search) -> str:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import yaml
 from tqdm import tqdm
 
 from shuffleseg_core.atomic_file import atomic_path
@@ -32,12 +31,13 @@ from .checkpoint import Checkpoint
 from .class_weights import enet_class_weights
 from .curves import draw_curves
 from .engines import Engine
+from .kept_recipe import check_kept_recipe, recipe_yaml
 from .loss import LOSSES
 from .mask_strip import mask_strip
 from .metrics_log import MetricsLog, read_metrics
 from .optimizer import averaged_weights, make_optimizer, make_schedule
 from .prefetch import prefetched
-from .recipe import Recipe, with_defaults
+from .recipe import Recipe
 from .run_folder import RunFolder
 from .sessions import record_session
 from .tensorboard_log import TensorBoardLog
@@ -126,21 +126,38 @@ def _train(
     start: Path | None,
     options: TrainingOptions,
 ) -> RunFolder:
-    settings = recipe.optimization
+    """Everything that can be refused without building the network."""
+    batch_size = recipe.optimization.batch_size
     first = engine.process_index == 0
-    if settings.batch_size % engine.replicas:
+    if batch_size % engine.replicas:
         raise UserError(
-            f"recipe {recipe.title}: batch_size {settings.batch_size} does not divide over "
+            f"recipe {recipe.title}: batch_size {batch_size} does not divide over "
             f"{engine.replicas} devices; give a multiple of it"
         )
-    _together(engine, lambda: _check_recipe(run, recipe))
+    _together(engine, lambda: check_kept_recipe(run, recipe))
     if _any(engine, run.weights.exists()):
         if first:
             print(f"{run.weights}: this training is done; give another --output to train anew")
         return run
     dataset, val = _together(engine, lambda: _open(recipe, root))
-
     paste_ids = _ids(recipe, dataset)
+    with contextlib.ExitStack() as stack:
+        _together(engine, lambda: stack.enter_context(run.locked()) if first else None)
+        return _train_locked(recipe, dataset, val, paste_ids, run, engine, start, options)
+
+
+def _train_locked(
+    recipe: Recipe,
+    dataset: Dataset,
+    val: Dataset | None,
+    paste_ids: list[int],
+    run: RunFolder,
+    engine: Engine,
+    start: Path | None,
+    options: TrainingOptions,
+) -> RunFolder:
+    settings = recipe.optimization
+    first = engine.process_index == 0
     keras.utils.set_random_seed(settings.seed)
     crop = parse_size(recipe.augmentation.crop)
     steps_per_epoch = len(dataset) / settings.batch_size
@@ -280,37 +297,11 @@ def _class_pixels(dataset: Dataset, path: Path, write: bool, step: int) -> np.nd
     return counts
 
 
-def _check_recipe(run: RunFolder, recipe: Recipe) -> None:
-    """The folder's training, if one has begun, must follow the same recipe."""
-    begun = run.checkpoint.exists() or run.weights.exists()
-    if not (begun and run.recipe.exists()):
-        return
-    try:
-        kept = yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{run.recipe}: damaged; give another --output") from error
-    different = _differences(with_defaults(kept), yaml.safe_load(_to_yaml(recipe)))
-    if different:
-        raise UserError(
-            f"{run.recipe}: this folder holds a training by another recipe ({different}); give "
-            "another --output, or the same recipe and --set options to go on with it"
-        )
-
-
-def _differences(kept, given, key: str = "") -> str:
-    """Keys whose values differ, as "optimization.epochs is 15 there, 80 here"."""
-    if isinstance(kept, dict) and isinstance(given, dict):
-        names = dict.fromkeys([*kept, *given])
-        parts = (_differences(kept.get(n), given.get(n), f"{key}.{n}" if key else n) for n in names)
-        return ", ".join(part for part in parts if part)
-    return "" if kept == given else f"{key} is {kept!r} there, {given!r} here"
-
-
 def _prepare_folder(run: RunFolder, recipe: Recipe) -> None:
     """Save the recipe; remove what a kill left half-written."""
     try:
         with atomic_path(run.recipe) as temporary:
-            temporary.write_text(_to_yaml(recipe), encoding="utf-8")
+            temporary.write_text(recipe_yaml(recipe), encoding="utf-8")
         for leftover in (*run.path.glob(".checkpoint-*"), *run.path.glob(".model-*")):
             leftover.unlink()
     except OSError as error:
@@ -333,10 +324,13 @@ def _warn_of_few_steps(recipe: Recipe, total_steps: int) -> None:
                 f"note: {total_steps} steps are few for batch norms with model.{key} {momentum}: "
                 "scores will lag far behind the loss; train longer, or lower it (0.9)"
             )
-
-
-def _to_yaml(recipe: Recipe) -> str:
-    return yaml.safe_dump(recipe.to_dict(), sort_keys=False, allow_unicode=True)
+    momentum = recipe.optimization.ema_momentum
+    if momentum**total_steps > 0.01:
+        print(
+            f"note: {total_steps} steps are few for optimization.ema_momentum {momentum}: "
+            f"{momentum**total_steps:.0%} of the first weights stay in their average; train "
+            "longer, or lower it"
+        )
 
 
 def _synthetic(recipe: Recipe, dataset: Dataset, size: tuple[int, int]):

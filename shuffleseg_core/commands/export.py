@@ -17,7 +17,7 @@ def add_arguments(parser):
         "--form",
         choices=("logits", "labels"),
         default="logits",
-        help="what the graph ends with: logits at output stride, which are enlarged to the "
+        help="what the graph ends with: logits before the last resize, which are enlarged to the "
         "camera's size outside (%(default)s), or class ids at input size",
     )
     parser.add_argument(
@@ -28,15 +28,14 @@ def add_arguments(parser):
     parser.add_argument(
         "--int8",
         metavar="FRAMES",
-        help="quantize all of it to 8 bits: four times smaller; value ranges are measured on this "
-        "folder of images or video, which should look like what the camera will see",
+        help="quantize all of it to 8 bits, for a third of the size; value ranges are measured on "
+        "this folder of images or video, which should look like what the camera will see",
     )
     parser.add_argument(
         "--calibration-frames",
         type=int,
-        default=100,
         metavar="N",
-        help="how many of the FRAMES, evenly spread (%(default)s)",
+        help="how many of the FRAMES, evenly spread (100)",
     )
     parser.add_argument(
         "--size", metavar="WIDTHxHEIGHT", help="input size in pixels (that of the training)"
@@ -53,6 +52,10 @@ def run(args) -> int:
     size = parse_size(args.size) if args.size else None
     if not args.output.endswith(".tflite"):
         raise UserError(f"--output {args.output}: the name must end in .tflite")
+    if args.int8 and args.input == "float32":
+        raise UserError("--int8 takes images of uint8; leave out --input float32")
+    if args.calibration_frames is not None and not (args.int8 and args.calibration_frames >= 1):
+        raise UserError("--calibration-frames: give 1 or more, beside --int8 FRAMES")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
         import keras  # noqa: F401
@@ -72,7 +75,7 @@ def run(args) -> int:
     calibration = None
     if args.int8:
         calibration = calibration_frames(
-            args.int8, args.calibration_frames, size or network.input_size
+            args.int8, args.calibration_frames or 100, size or network.input_size
         )
     description = export_tflite(
         network,

@@ -57,7 +57,7 @@ def draw_samples(reports: list[SplitReport], count: int, path: Path) -> None:
         for panel, view in zip(axes[row, 3 * column :], (image, mask, laid_over)):
             panel.imshow(view)
         title = f"{dataset.name}: {dataset.sample_name(index)}"
-        axes[row, 3 * column].set_title(title, loc="left", fontsize=8)
+        axes[row, 3 * column].set_title(title, loc="left", fontsize=8, parse_math=False)
     present = sum(report.class_pixels for report in reports) > 0
     unlabelled = any(report.ignored_share for report in reports)
     handles = class_patches(label_map, present, unlabelled)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import numpy as np
 
 from ..errors import UserError
-from ..frame_source import open_frames
+from ..frame_source import ImageFolder, open_frames
+from ..image_file import read_rgb
 from ..segmenter import resize_to_input
 
 
@@ -27,15 +29,35 @@ def calibration_frames(
     Raises:
         UserError: the source cannot be read, or no frame of it.
     """
-    if count < 1:
-        raise UserError(f"--calibration-frames is {count}; give 1 or more")
     frames = open_frames(source, with_truth=False)
-    wanted = set(np.linspace(0, len(frames) - 1, min(count, len(frames))).astype(int).tolist())
-    found = [
-        resize_to_input(frame.image, input_size)
-        for index, frame in enumerate(frames)
-        if index in wanted and frame.image is not None
-    ]
+    if isinstance(frames, ImageFolder):
+        found = _of_files([frames.files[i] for i in _even(len(frames.files), count)], input_size)
+    else:
+        found = _of_stream(frames, count, input_size)
     if not found:
         raise UserError(f"{source}: no frame to calibrate by can be read")
     return found
+
+
+def _even(length: int, count: int) -> list[int]:
+    """`count` indices spread evenly over `length`; all where there are fewer."""
+    return np.linspace(0, length - 1, min(count, length)).astype(int).tolist()
+
+
+def _of_files(files, input_size) -> list[np.ndarray]:
+    images = []
+    for file in files:
+        with contextlib.suppress(UserError):  # unreadable
+            images.append(resize_to_input(read_rgb(file), input_size))
+    return images
+
+
+def _of_stream(frames, count: int, input_size) -> list[np.ndarray]:
+    """Every n-th frame, n doubling as the stream goes on: not every video knows its length."""
+    images, every = [], 1
+    for index, frame in enumerate(frames):
+        if index % every == 0 and frame.image is not None:
+            images.append(resize_to_input(frame.image, input_size))
+            if len(images) >= 2 * count:
+                images, every = images[::2], 2 * every
+    return [images[i] for i in _even(len(images), count)]

@@ -121,7 +121,7 @@ def _convert(tf, graph, path, calibration, input_dtype: str) -> bytes:
     if calibration is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: (
-            [frame[None].astype(np.float32)] for frame in calibration
+            [frame[None].astype(np.float32)] for frame in _with_whole_range(calibration)
         )
         # Nothing stays float: processors without a float unit run it, too.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -134,6 +134,14 @@ def _convert(tf, graph, path, calibration, input_dtype: str) -> bytes:
         except Exception as error:  # the converter raises many kinds; all mean the same here
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"{path}: the network does not convert to TFLite: {reason}") from error
+
+
+def _with_whole_range(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """With a black and a white pixel: a camera's values, 0 to 255, are known and not to be
+    measured, and all of them then map to 8 bits one to one."""
+    first = np.array(frames[0])
+    first[0, 0], first[0, 1] = 0, 255
+    return [first, *frames[1:]]
 
 
 def _ends_with_ids(graph) -> bool:

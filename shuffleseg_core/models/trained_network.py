@@ -13,10 +13,10 @@ from ..atomic_file import atomic_path
 from ..errors import UserError
 from ..label_map import LabelMap
 from ..size import format_size, parse_size
+from ..trained_files import RECORD, WEIGHTS
 from . import build_model
 
-RECORD = "model.json"
-WEIGHTS = "model.weights.h5"
+__all__ = ["RECORD", "VERSION", "WEIGHTS", "TrainedNetwork"]
 
 #: Of the networks that weights are for. Those of version 1, which wrote no number, joined the
 #: halves of ShuffleNet's units in another order: their weights fit, but compute something else.
