@@ -7,6 +7,7 @@ import pytest
 
 from conftest import requires_tensorflow
 from shuffleseg_core.errors import UserError
+from shuffleseg_core.label_map import LabelMap
 from shuffleseg_training.kept_recipe import recipe_yaml
 from shuffleseg_training.search import load_search, search_names
 from shuffleseg_training.search_table import write_table
@@ -101,27 +102,28 @@ def test_a_search_goes_on_where_it_was(tmp_path, shuffleseg):
     path.write_text(SEARCH)
     output = tmp_path / "out"
     options = (path, "--root", root, "--output", output)
-    status, out, err = shuffleseg("search", *options, "--only", "base")
-    assert status == 0, err
-    weights = output / "base" / "one_seed1" / "model.weights.h5"
+    trials = load_search(str(path)).trials
+    _done(output, trials[0], (0.5, 0.7))
+    weights = output / trials[0].folder / "model.weights.h5"
     before = weights.stat().st_mtime_ns
     status, out, err = shuffleseg("search", *options)
     assert status == 0, err
     assert weights.stat().st_mtime_ns == before
     base, colour = json.loads((output / "table.json").read_text())["rows"]
     assert (base["variant"], base["done"], base["of"]) == ("base", 1, 1)
+    assert base["miou"] == pytest.approx(0.6) and base["reported"]["val"] == 0.25
     assert colour["variant"] == "colour" and colour["changes"] == ["augmentation.hue=10"]
     # The fold's split is the reported one, of the same weights.
-    assert base["reported"]["val"] == pytest.approx(base["folds"]["one"], abs=1e-6)
-    assert base["minutes"] > 0
+    assert colour["reported"]["val"] == pytest.approx(colour["folds"]["one"], abs=1e-6)
+    assert colour["minutes"] > 0 and colour["classes"].keys() == set(LabelMap.named("camvid").names)
     table = (output / "table.md").read_text().splitlines()
-    assert table[0].startswith("| variant | mIoU | ± seeds | one | val | sky")
+    assert table[0].startswith("| variant | mIoU | ± seeds | one | val | a | b")
     assert [line.split(" | ")[0] for line in table[2:]] == ["| base", "| colour"]
     assert table[-1] in out
 
 
 @requires_tensorflow
-def test_a_trial_that_fails_does_not_stop_the_others(tmp_path, shuffleseg, capfd):
+def test_a_trial_that_fails_does_not_stop_the_others(tmp_path, shuffleseg):
     pytest.importorskip("keras", exc_type=ImportError)
     path = tmp_path / "mine.yaml"
     path.write_text(SEARCH.replace("base: {}", "base: {model.decoder_stride: 5}"))

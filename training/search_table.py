@@ -108,7 +108,7 @@ def read_reported(folder: Path) -> dict[str, float | None]:
 
 def _markdown(rows: list[dict], search: Search) -> str:
     """mIoU and the classes' IoU in %."""
-    classes = list(rows[0]["classes"]) if rows else []
+    classes = list(dict.fromkeys(name for row in rows for name in row["classes"]))
     head = ["variant", "mIoU", "± seeds", *search.folds, *search.report, *classes, "min", "runs"]
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
     for row in rows:
@@ -119,7 +119,7 @@ def _markdown(rows: list[dict], search: Search) -> str:
                 _percent(row["seed_spread"]),
                 *(_percent(row["folds"].get(fold)) for fold in search.folds),
                 *(_percent(row["reported"].get(split)) for split in search.report),
-                *(_percent(row["classes"][name]) for name in classes),
+                *(_percent(row["classes"].get(name)) for name in classes),
                 f"{row['minutes']:.0f}",
                 f"{row['done']}/{row['of']}",
             ]
