@@ -99,6 +99,7 @@ setup(
             "demo = shuffleseg_ros.demo.command",
             "benchmark-input = shuffleseg_training.benchmark_input_command",
             "check-data = shuffleseg_core.commands.check_data",
+            "compare-labels = shuffleseg_core.commands.compare_labels",
             "compare-masks = shuffleseg_core.commands.compare_masks",
             "evaluate = shuffleseg_core.commands.evaluate",
             "export = shuffleseg_core.commands.export",

@@ -14,9 +14,12 @@ from conftest import requires_tensorflow
 from shuffleseg_core import LabelMap, Segmenter
 from shuffleseg_core.cityscapes_labels import ID_OF_TRAIN_ID
 from shuffleseg_core.datasets import open_dataset
+from shuffleseg_core.evaluation.predictor import open_predictor
 from shuffleseg_core.image_file import read_labels, read_rgb
 from shuffleseg_core.metrics import ConfusionMatrix
+from shuffleseg_core.model_description import read_description
 from shuffleseg_core.synthetic_drive import SyntheticDrive
+from shuffleseg_core.tflite_file import TFLiteFile
 from shuffleseg_core.upsampling import align_corners_matrix
 from tiny_camvid import make_camvid
 from tiny_datasets import (
@@ -489,6 +492,36 @@ def test_confusion_picture(shuffleseg, tiny_tflite, camvid, tmp_path):
     options = ("--root", camvid, "--split", "val", "--confusion", target)
     assert shuffleseg("evaluate", tiny_tflite, *options)[0] == 0
     assert min(read_rgb(target).shape[:2]) > 500
+
+
+def test_compare_labels(shuffleseg, tiny_models, runs, camvid, tmp_path):
+    options = ("--root", camvid, "--split", "train", "--json", "-")
+    exported, other = runs / "camvid" / "model.tflite", tiny_models / "logits.tflite"
+    status, out, err = shuffleseg("compare-labels", exported, other, *options)
+    assert status == 0, err
+    report = json.loads(out)
+    dataset = open_dataset("camvid", camvid, "train")
+    one, two = (open_predictor(str(path)) for path in (exported, other))
+    shares = [
+        np.mean(one.predict(image) == two.predict(image))
+        for image in map(dataset.read_image, range(len(dataset)))
+    ]
+    assert report["alike"] == pytest.approx(np.mean(shares)) and report["alike"] < 0.99
+    assert report["worst_frame"]["alike"] == pytest.approx(min(shares))
+    # The image's size is the network's: nothing is resized, and the export is the same function.
+    small = make_camvid(tmp_path / "small", size=read_description(TFLiteFile(exported)).input_size)
+    options = ("--root", small, "--split", "train", "--at-least", "99")
+    status, out, err = shuffleseg("compare-labels", runs / "camvid", exported, *options)
+    assert status == 0, err
+    assert "labelled alike" in out
+    status, _, err = shuffleseg("compare-labels", exported, other, *options)
+    assert status == 2 and "wanted are 99" in err and err.count("\n") == 1
+    for arguments, words in (
+        ((exported, other, "--root", camvid, "--split", "train", "--at-least", "101"), "0 to 100"),
+        ((exported, tiny_models / "dpc_19.tflite", *options), "different classes"),
+        ((exported, "/nothing.tflite", *options), "/nothing.tflite"),
+    ):
+        _assert_mistake(shuffleseg("compare-labels", *arguments), words)
 
 
 def test_compare_masks(shuffleseg, tiny_models, runs, camvid, tmp_path):
