@@ -7,3 +7,8 @@ class UserError(Exception):
     The message is one line that says what is wrong, where, and what to do.
     Programs print it as it is, without a traceback, and exit with status 2.
     """
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of another library says, as part of a one-line message."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

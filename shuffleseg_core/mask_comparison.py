@@ -34,6 +34,11 @@ class ComparedFrame:
     truth: np.ndarray
     masks: Sequence[np.ndarray]
 
+    def pictures(self, label_map: LabelMap) -> list[np.ndarray]:
+        """uint8 [H, W, 3] RGB each: image, truth and masks."""
+        masks = (colorize(mask, label_map) for mask in self.masks)
+        return [self.image, paint_truth(self.truth, label_map), *masks]
+
 
 def draw_comparison(
     frames: Sequence[ComparedFrame], model_names: Sequence[str], label_map: LabelMap, path: Path
@@ -61,9 +66,7 @@ def draw_comparison(
     figure = Figure(figsize=(width, sum(heights) + 0.4 + 0.3 * lines), layout="constrained")
     grid = figure.subplots(len(frames), len(heads), squeeze=False, height_ratios=heights)
     for row, (axes_of_row, frame) in enumerate(zip(grid, frames)):
-        masks = (colorize(mask, label_map) for mask in frame.masks)
-        pictures = (frame.image, paint_truth(frame.truth, label_map), *masks)
-        for axes, head, picture in zip(axes_of_row, heads, pictures):
+        for axes, head, picture in zip(axes_of_row, heads, frame.pictures(label_map)):
             axes.imshow(picture)
             axes.set(xticks=[], yticks=[])
             if row == 0:

@@ -48,7 +48,7 @@ def _make_run(folder, label_map, **options):
     import keras
 
     from shuffleseg_core.export.tflite_export import random_network
-    from shuffleseg_core.models.trained_network import WEIGHTS
+    from shuffleseg_core.trained_files import WEIGHTS
 
     keras.utils.set_random_seed(3)
     options = {"depth_multiplier": 0.5, **options}
@@ -81,7 +81,7 @@ def runs(tmp_path_factory):
     """Folder of run folders, each with a model.tflite: `camvid`, and `cityscapes`, which aligns."""
     pytest.importorskip("tensorflow", exc_type=ImportError)
     from shuffleseg_core.export.tflite_export import export_tflite
-    from shuffleseg_core.models.trained_network import WEIGHTS
+    from shuffleseg_core.trained_files import WEIGHTS
 
     folder = tmp_path_factory.mktemp("runs")
     for name, align_corners in (("camvid", False), ("cityscapes", True)):
@@ -222,7 +222,8 @@ def _resize(logits, size, align_corners):
 )
 def test_scales_and_flip_are_the_mean_of_the_softmax(runs, run, padded, sizes):
     from shuffleseg_core.evaluation.keras_predictor import KerasPredictor
-    from shuffleseg_core.models.trained_network import WEIGHTS, TrainedNetwork
+    from shuffleseg_core.models.trained_network import TrainedNetwork
+    from shuffleseg_core.trained_files import WEIGHTS
 
     network = TrainedNetwork.load_record(runs / run)
     model = network.build(upsample=False)
@@ -294,7 +295,8 @@ def test_other_weights_of_a_run_folder(runs, rng):
     import keras
 
     from shuffleseg_core.evaluation.predictor import open_predictor
-    from shuffleseg_core.models.trained_network import WEIGHTS, TrainedNetwork
+    from shuffleseg_core.models.trained_network import TrainedNetwork
+    from shuffleseg_core.trained_files import WEIGHTS
 
     network = TrainedNetwork.load_record(runs / "camvid")
     model = network.build(input_size=(64, 48))

@@ -35,7 +35,8 @@ from shuffleseg_core.import_weights import load_starting_weights  # noqa: E402
 from shuffleseg_core.import_weights.starting_weights import read_weights  # noqa: E402
 from shuffleseg_core.label_map import LabelMap  # noqa: E402
 from shuffleseg_core.models import build_model  # noqa: E402
-from shuffleseg_core.models.trained_network import RECORD, WEIGHTS, TrainedNetwork  # noqa: E402
+from shuffleseg_core.models.trained_network import TrainedNetwork  # noqa: E402
+from shuffleseg_core.trained_files import RECORD, WEIGHTS  # noqa: E402
 
 pytestmark = requires_tensorflow
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -14,9 +13,7 @@ from shuffleseg_core.label_map import LabelMap
 from shuffleseg_core.size import parse_size
 
 from .photometric import Photometric
-
-if TYPE_CHECKING:
-    from .recipe import AugmentationRecipe
+from .recipe import AugmentationRecipe
 
 #: What lies outside the image after a crop: 0 in the network's input range (equation 1).
 PAD_VALUE = 127.5

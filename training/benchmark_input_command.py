@@ -3,23 +3,17 @@
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.json_output import add_json_option, write_json
 
+from .recipe_options import add_recipe_option, add_set_option, add_workers_option
+
 HELP = "measure how fast a recipe's images are decoded and augmented, without any training"
 
 
 def add_arguments(parser):
-    parser.add_argument("recipe", help="name of a shipped recipe (camvid_basic), or a .yaml file")
+    add_recipe_option(parser)
     parser.add_argument("--root", required=True, help="folder of the data set")
     parser.add_argument("--stage", metavar="NAME", help="the stage, where the recipe has several")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="[STAGE.]SECTION.KEY=VALUE",
-        help="change a value of the recipe, as augmentation.crop=769x769; may be given again",
-    )
-    parser.add_argument(
-        "--workers", type=int, default=1, help="threads that read images (%(default)s)"
-    )
+    add_set_option(parser)
+    add_workers_option(parser)
     parser.add_argument(
         "--seconds", type=float, default=10, help="how long to measure (%(default)s)"
     )

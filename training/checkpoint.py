@@ -8,7 +8,7 @@ import h5py
 import keras
 import numpy as np
 
-from shuffleseg_core.errors import UserError
+from shuffleseg_core.errors import UserError, first_line
 from shuffleseg_core.models.weights_file import save_weights
 
 _STEP = "shuffleseg_step"
@@ -65,8 +65,7 @@ class Checkpoint:
             with h5py.File(self.path) as file:
                 return int(file.attrs[_STEP]), [float(loss) for loss in file.attrs[_LOSSES]]
         except (OSError, ValueError, KeyError) as error:
-            first_line = str(error).strip().splitlines()[0]
             raise UserError(
-                f"{self.path}: does not fit this recipe's model ({first_line}); "
+                f"{self.path}: does not fit this recipe's model ({first_line(error)}); "
                 "give another --output, or remove the file to start anew"
             ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import subprocess
 import sys
@@ -43,8 +42,7 @@ def run_shuffleseg(*arguments) -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
         if process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            process.kill()
             process.wait()
     if interrupted.is_set():
         raise KeyboardInterrupt

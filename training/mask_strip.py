@@ -5,8 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from shuffleseg_core.colorize import colorize
-from shuffleseg_core.figure_file import paint_truth
 from shuffleseg_core.label_map import LabelMap
 from shuffleseg_core.mask_comparison import ComparedFrame
 
@@ -15,8 +13,7 @@ _WIDTH = 480
 
 def mask_strip(frame: ComparedFrame, label_map: LabelMap) -> np.ndarray:
     """uint8 [h, n · w, 3] RGB: image | truth | masks, at most 480 pixels wide each."""
-    masks = (colorize(mask, label_map) for mask in frame.masks)
-    parts = (frame.image, paint_truth(frame.truth, label_map), *masks)
     scale = min(_WIDTH / frame.image.shape[1], 1.0)
     size = (round(frame.image.shape[1] * scale), max(round(frame.image.shape[0] * scale), 1))
+    parts = frame.pictures(label_map)
     return np.hstack([cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in parts])

@@ -6,16 +6,15 @@ import contextlib
 import copy
 import dataclasses
 import math
-import os
 from dataclasses import dataclass, field
-from importlib import resources
-from pathlib import Path
 
 import yaml
 
 from shuffleseg_core.errors import UserError
+from shuffleseg_core.label_map import LabelMap
 from shuffleseg_core.size import parse_size
-from shuffleseg_core.user_path import user_path
+
+from .named_yaml import NamedYaml
 
 _SECTIONS = ("model", "data", "augmentation", "optimization", "about")
 _CHOICES = {
@@ -41,7 +40,7 @@ _KINDS = {
     "None": "null",
     "list": "a list of names",
 }
-RECIPES = resources.files(__package__) / "recipes"
+_RECIPES = NamedYaml("recipe", "recipes")
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,16 @@ class DataRecipe:
     synthetic_share: float = 0.0
     paste_share: float = 0.0
     paste_classes: list[str] = field(default_factory=list)
+
+    def paste_ids(self, label_map: LabelMap) -> list[int]:
+        """Ids of `paste_classes`. Raises UserError where the data set lacks one."""
+        for name in self.paste_classes:
+            if name not in label_map.names:
+                raise UserError(
+                    f"data.paste_classes: {self.dataset} has no class {name!r}; it has "
+                    f"{', '.join(label_map.names)}"
+                )
+        return [label_map.names.index(name) for name in self.paste_classes]
 
 
 @dataclass(frozen=True)
@@ -171,7 +180,7 @@ def with_defaults(data: dict) -> dict:
 
 def recipe_names() -> list[str]:
     """Names of the recipes that come with the package."""
-    return sorted(p.name[: -len(".yaml")] for p in RECIPES.iterdir() if p.name.endswith(".yaml"))
+    return _RECIPES.names()
 
 
 def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> tuple[Recipe, ...]:
@@ -188,26 +197,11 @@ def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> tuple[Rec
     Raises:
         UserError: no such recipe, no valid YAML, an unknown key, or a value of a wrong type.
     """
-    path = Path(name_or_path)
-    try:
-        if path.suffix in (".yaml", ".yml") or os.sep in str(name_or_path):
-            path = user_path(path)
-            text, name = path.read_text(encoding="utf-8"), path.stem
-        elif name_or_path in recipe_names():
-            text, name = (RECIPES / f"{name_or_path}.yaml").read_text("utf-8"), name_or_path
-        else:
-            raise UserError(
-                f"recipe {name_or_path!r} is not known; choose from {', '.join(recipe_names())}, "
-                "or give the path of a .yaml file"
-            )
-        data = yaml.safe_load(text)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = str(error).replace("\n", " ")
-        raise UserError(f"{path}: not valid YAML: {where}") from error
+    data, name = _RECIPES.read(name_or_path)
     if not isinstance(data, dict):
-        raise UserError(f"{path}: a recipe is a mapping with the keys model, data, augmentation …")
+        raise UserError(
+            f"{name_or_path}: a recipe is a mapping with the keys model, data, augmentation …"
+        )
     stages = _split_stages(data, name)
     for override in overrides:
         _apply_override(stages, override)

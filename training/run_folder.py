@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shuffleseg_core.errors import UserError
-from shuffleseg_core.trained_files import RECORD, WEIGHTS
+from shuffleseg_core.trained_files import WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,6 @@ class RunFolder:
     def weights(self) -> Path:
         """The trained weights, written at the end."""
         return self.path / WEIGHTS
-
-    @property
-    def network(self) -> Path:
-        """What the weights are of (JSON)."""
-        return self.path / RECORD
 
     @property
     def class_pixels(self) -> Path:

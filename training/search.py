@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from importlib import resources
 from itertools import product
 from pathlib import Path
 
 import yaml
 
 from shuffleseg_core.errors import UserError
-from shuffleseg_core.user_path import user_path
 
+from .named_yaml import NamedYaml
 from .recipe import Recipe, load_recipe
 
-SEARCHES = resources.files(__package__) / "searches"
+_SEARCHES = NamedYaml("search", "searches")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _KEYS = {"recipe", "common", "folds", "variants", "seeds", "report"}
 
@@ -72,7 +71,7 @@ class Search:
 
 def search_names() -> list[str]:
     """Names of the searches that come with the package."""
-    return sorted(p.name[: -len(".yaml")] for p in SEARCHES.iterdir() if p.name.endswith(".yaml"))
+    return _SEARCHES.names()
 
 
 def load_search(name_or_path: str, changes: tuple[str, ...] = ()) -> Search:
@@ -89,12 +88,7 @@ def load_search(name_or_path: str, changes: tuple[str, ...] = ()) -> Search:
     Raises:
         UserError: no such search, no valid YAML, a wrong key, or a recipe that a variant breaks.
     """
-    text, name = _read(name_or_path)
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{name_or_path}: not valid YAML: {reason}") from error
+    data, name = _SEARCHES.read(name_or_path)
     where = f"search {name}"
     if not isinstance(data, dict) or not {"recipe", "folds", "variants"} <= set(data) <= _KEYS:
         raise UserError(
@@ -123,21 +117,6 @@ def load_search(name_or_path: str, changes: tuple[str, ...] = ()) -> Search:
         own_changes = tuple(f"{key}={value}" for key, value in own.items())
         trials.append(Trial(variant, fold, seed, own_changes, overrides, stages[0]))
     return Search(name, recipe, tuple(trials), tuple(report))
-
-
-def _read(name_or_path: str) -> tuple[str, str]:
-    if name_or_path in search_names():
-        return (SEARCHES / f"{name_or_path}.yaml").read_text("utf-8"), name_or_path
-    path = user_path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
-        raise UserError(
-            f"search {name_or_path!r} is not known; choose from {', '.join(search_names())}, or "
-            "give the path of a .yaml file"
-        )
-    try:
-        return path.read_text(encoding="utf-8"), path.stem
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
 
 
 def _named(entries, where: str) -> dict[str, dict[str, str]]:

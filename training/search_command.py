@@ -6,6 +6,7 @@ from pathlib import Path
 from shuffleseg_core.errors import UserError
 
 from .child_command import ChildFailed, run_shuffleseg
+from .recipe_options import add_set_option, add_workers_option
 
 HELP = "train variants of a recipe on several folds, and tabulate their scores"
 
@@ -19,16 +20,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--only", action="append", metavar="VARIANT", help="this variant; may be given again"
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="change a value in every trial, as optimization.epochs=2; may be given again",
-    )
-    parser.add_argument(
-        "--workers", type=int, default=1, help="threads that read images (%(default)s)"
-    )
+    add_set_option(parser)
+    add_workers_option(parser)
 
 
 def run(args) -> int:
@@ -81,23 +74,14 @@ def _check_data(search, root: str) -> None:
     """Find now, not hours later, that a trial's splits cannot be had."""
     from shuffleseg_core.datasets import open_dataset
 
-    splits = {
-        (trial.recipe.data.dataset, split)
-        for trial in search.trials
-        for data in [trial.recipe.data]
-        for split in (data.train_split, data.val_split, *search.report)
-    }
-    names = {}
-    for dataset, split in sorted(splits):
-        names[dataset] = open_dataset(dataset, root, split).label_map.names
+    opened = {}
     for trial in search.trials:
         data = trial.recipe.data
-        for name in data.paste_classes:
-            if name not in names[data.dataset]:
-                raise UserError(
-                    f"search {search.name}: variant {trial.variant}: data.paste_classes: "
-                    f"{data.dataset} has no class {name!r}"
-                )
+        for split in (data.train_split, data.val_split, *search.report):
+            key = data.dataset, split
+            if key not in opened:
+                opened[key] = open_dataset(data.dataset, root, split).label_map
+        data.paste_ids(opened[key])
 
 
 def _report(trial, splits, root: str, folder: Path) -> None:

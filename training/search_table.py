@@ -91,8 +91,7 @@ def _result(trial: Trial, search_folder: Path) -> dict | None:
     scores = [line for line in metrics if "val_miou" in line]
     if not scores:
         return None
-    batch = json.loads(run.network.read_text("utf-8"))["training"]["batch_size"]
-    before, seconds = 0, 0.0
+    batch, before, seconds = trial.recipe.optimization.batch_size, 0, 0.0
     for line in metrics:
         if line.get("images_per_second"):
             seconds += (line["step"] - before) * batch / line["images_per_second"]

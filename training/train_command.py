@@ -3,11 +3,13 @@
 import os
 from importlib.util import find_spec
 
+from .recipe_options import add_recipe_option, add_set_option, add_workers_option
+
 HELP = "train a network by a recipe; run it again to go on after an interruption"
 
 
 def add_arguments(parser):
-    parser.add_argument("recipe", help="name of a shipped recipe (camvid_basic), or a .yaml file")
+    add_recipe_option(parser)
     parser.add_argument(
         "--root",
         required=True,
@@ -24,22 +26,14 @@ def add_arguments(parser):
         help="weights to begin with: a run folder, a TensorFlow 1 checkpoint or a PyTorch state "
         "dict (docs/starting_weights.md)",
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="[STAGE.]SECTION.KEY=VALUE",
-        help="change a value of the recipe, as optimization.epochs=2; may be given again",
-    )
+    add_set_option(parser)
     parser.add_argument(
         "--checkpoint-steps", type=int, default=100, help="steps between checkpoints (%(default)s)"
     )
     parser.add_argument(
         "--val-epochs", type=int, default=5, help="epochs between validations (%(default)s)"
     )
-    parser.add_argument(
-        "--workers", type=int, default=1, help="threads that read images (%(default)s)"
-    )
+    add_workers_option(parser)
     parser.add_argument(
         "--hosts",
         metavar="ADDRESS:PORT,…",

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from shuffleseg_core.atomic_file import atomic_path
 from shuffleseg_core.datasets import Dataset, open_dataset
-from shuffleseg_core.errors import UserError
+from shuffleseg_core.errors import UserError, first_line
 from shuffleseg_core.mask_comparison import draw_comparison
 from shuffleseg_core.models.trained_network import TrainedNetwork
 from shuffleseg_core.models.weights_file import save_weights
@@ -109,10 +109,9 @@ def train(
     except engine.backend_errors as error:
         if engine.process_count == 1:
             raise
-        reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"the training's processes lost each other ({reason}); see what the others said, and "
-            "run all of them again to go on"
+            f"the training's processes lost each other ({first_line(error)}); see what the others "
+            "said, and run all of them again to go on"
         ) from error
     finally:
         keras.config.set_dtype_policy("float32")
@@ -140,7 +139,7 @@ def _train(
             print(f"{run.weights}: this training is done; give another --output to train anew")
         return run
     dataset, val = _together(engine, lambda: _open(recipe, root))
-    paste_ids = _ids(recipe, dataset)
+    paste_ids = recipe.data.paste_ids(dataset.label_map)
     with contextlib.ExitStack() as stack:
         _together(engine, lambda: stack.enter_context(run.locked()) if first else None)
         return _train_locked(recipe, dataset, val, paste_ids, run, engine, start, options)
@@ -235,18 +234,6 @@ def _open(recipe: Recipe, root: str) -> tuple[Dataset, Dataset | None]:
     if val.label_map.names != dataset.label_map.names:
         raise UserError(f"{val.name}: its classes are not those of {dataset.name}")
     return dataset, val
-
-
-def _ids(recipe: Recipe, dataset: Dataset) -> list[int]:
-    """Of the classes to paste."""
-    names = dataset.label_map.names
-    for name in recipe.data.paste_classes:
-        if name not in names:
-            raise UserError(
-                f"recipe {recipe.title}: data.paste_classes: {dataset.name} has no class {name!r}; "
-                f"it has {', '.join(names)}"
-            )
-    return [names.index(name) for name in recipe.data.paste_classes]
 
 
 def _together(engine: Engine, function):

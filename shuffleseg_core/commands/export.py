@@ -63,7 +63,8 @@ def run(args) -> int:
 
         from ..export.calibration import calibration_frames
         from ..export.tflite_export import export_tflite
-        from ..models.trained_network import WEIGHTS, TrainedNetwork
+        from ..models.trained_network import TrainedNetwork
+        from ..trained_files import WEIGHTS
     except ImportError as error:
         raise UserError(
             f"exporting needs TensorFlow and Keras ({error}); "

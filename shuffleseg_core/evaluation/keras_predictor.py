@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, first_line
 from ..user_path import user_path
 
 #: Pads images, as in training: the middle of the pixels' range, 0 after equation 1.
@@ -73,7 +73,8 @@ class KerasPredictor:
                 weights do not fit.
         """
         _import_keras()
-        from ..models.trained_network import WEIGHTS, TrainedNetwork
+        from ..models.trained_network import TrainedNetwork
+        from ..trained_files import WEIGHTS
 
         network = TrainedNetwork.load_record(folder)
         model = network.build(input_size=None, upsample=False)
@@ -161,9 +162,8 @@ def _import_keras() -> None:
     try:
         import keras  # noqa: F401
     except (ImportError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"Keras weights need Keras and its backend ({reason}); in the checkout, run "
+            f"Keras weights need Keras and its backend ({first_line(error)}); in the checkout, run "
             "`make setup-dev` or `pip install '.[train]'`, or export the weights and give the "
             ".tflite"
         ) from error

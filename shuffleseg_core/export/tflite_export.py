@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..atomic_file import atomic_path
-from ..errors import UserError
+from ..errors import UserError, first_line
 from ..model_description import ModelDescription
 from ..models.statistics import model_statistics
 from ..models.trained_network import TrainedNetwork
@@ -92,7 +92,7 @@ def export_tflite(
         )
         return tf.argmax(logits, axis=-1, output_type=tf.int32, name="labels")
 
-    flatbuffer = _convert(tf, graph, path, calibration, input_dtype)
+    flatbuffer = _convert(tf, graph, path, output, input_dtype, calibration)
     statistics = model_statistics(model)
     description = ModelDescription(
         label_map=network.label_map,
@@ -112,7 +112,7 @@ def export_tflite(
     return description
 
 
-def _convert(tf, graph, path, calibration, input_dtype: str) -> bytes:
+def _convert(tf, graph, path, output: str, input_dtype: str, calibration) -> bytes:
     """tf.function → flatbuffer of builtin operators."""
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [graph.get_concrete_function()], tf.Module()
@@ -126,13 +126,13 @@ def _convert(tf, graph, path, calibration, input_dtype: str) -> bytes:
         # Nothing stays float: processors without a float unit run it, too.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.as_dtype(input_dtype)
-        if not _ends_with_ids(graph):
+        if output == "logits":
             converter.inference_output_type = tf.int8
     with _quiet():
         try:
             return converter.convert()
         except Exception as error:  # the converter raises many kinds; all mean the same here
-            reason = str(error).strip().splitlines()[0]
+            reason = first_line(error)
             raise UserError(f"{path}: the network does not convert to TFLite: {reason}") from error
 
 
@@ -142,10 +142,6 @@ def _with_whole_range(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
     first = np.array(frames[0])
     first[0, 0], first[0, 1] = 0, 255
     return [first, *frames[1:]]
-
-
-def _ends_with_ids(graph) -> bool:
-    return graph.get_concrete_function().structured_outputs.dtype.is_integer
 
 
 @contextlib.contextmanager

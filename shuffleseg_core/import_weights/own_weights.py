@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..models.trained_network import RECORD, WEIGHTS, TrainedNetwork
+from ..models.trained_network import TrainedNetwork
+from ..trained_files import RECORD, WEIGHTS
 from .layer_weights import LayerWeights
 
 

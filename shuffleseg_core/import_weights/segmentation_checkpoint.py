@@ -6,8 +6,9 @@ import os
 
 from ..errors import UserError
 from ..label_map import LabelMap
-from ..models.trained_network import RECORD, WEIGHTS, TrainedNetwork
+from ..models.trained_network import TrainedNetwork
 from ..models.weights_file import save_weights
+from ..trained_files import RECORD, WEIGHTS
 from ..user_path import user_path
 from .layer_weights import CLASSIFIER, network_options
 from .mobile_segmentation_layout import from_mobile_segmentation

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UserError
-from ..models.trained_network import RECORD
+from ..trained_files import RECORD
 from ..user_path import user_path
 from .layer_weights import LayerWeights
 from .mobile_segmentation_layout import from_mobile_segmentation

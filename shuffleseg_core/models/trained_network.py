@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..atomic_file import atomic_path
-from ..errors import UserError
+from ..errors import UserError, first_line
 from ..label_map import LabelMap
 from ..size import format_size, parse_size
-from ..trained_files import RECORD, WEIGHTS
+from ..trained_files import RECORD
 from . import build_model
-
-__all__ = ["RECORD", "VERSION", "WEIGHTS", "TrainedNetwork"]
 
 #: Of the networks that weights are for. Those of version 1, which wrote no number, joined the
 #: halves of ShuffleNet's units in another order: their weights fit, but compute something else.
@@ -90,5 +88,5 @@ class TrainedNetwork:
         try:
             model.load_weights(path)
         except (OSError, ValueError, KeyError) as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = first_line(error)
             raise UserError(f"{path}: the weights do not fit the model: {reason}") from error

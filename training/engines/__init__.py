@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from shuffleseg_core.errors import UserError
+from shuffleseg_core.errors import UserError, first_line
 
 from ..cluster import Cluster
 from .engine import Engine
@@ -34,8 +34,8 @@ def open_engine(cluster: Cluster | None = None) -> Engine:
     except (RuntimeError, OSError, *BackendEngine.backend_errors) as error:
         if cluster is None:
             raise
-        reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"--hosts {','.join(cluster.hosts)}: the processes do not find each other ({reason}); "
-            "start the same command on each, and see that the ports are free and can be reached"
+            f"--hosts {','.join(cluster.hosts)}: the processes do not find each other "
+            f"({first_line(error)}); start the same command on each, and see that the ports are "
+            "free and can be reached"
         ) from error
