@@ -48,7 +48,7 @@ setup(
     package_dir={"shuffleseg_training": "training"},
     package_data={
         "shuffleseg_ros": ["*.xml"],
-        "shuffleseg_core": ["default_model/*"],
+        "shuffleseg_core": ["shipped/*"],
         "shuffleseg_core.models.shufflenet_v2": ["*.json"],
         "shuffleseg_training": ["recipes/*.yaml", "searches/*.yaml"],
     },
@@ -101,6 +101,7 @@ setup(
             "check-data = shuffleseg_core.commands.check_data",
             "compare-labels = shuffleseg_core.commands.compare_labels",
             "compare-masks = shuffleseg_core.commands.compare_masks",
+            "compare-scores = shuffleseg_core.commands.compare_scores",
             "evaluate = shuffleseg_core.commands.evaluate",
             "export = shuffleseg_core.commands.export",
             "import-weights = shuffleseg_core.commands.import_weights",

@@ -20,7 +20,7 @@ PLAYER_ARGUMENTS = (
     ("loop", "false", bool, "Begin again at the end instead of ending."),
 )
 NODE_ARGUMENTS = (
-    ("model", "", "Path of the .tflite model; empty: as the parameter file says."),
+    ("model", "", "A .tflite model or a shipped one's name; empty: as the parameter file says."),
     ("num_threads", "", "Threads of the inference; empty: as the parameter file says."),
     (
         "params_file",

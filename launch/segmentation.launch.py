@@ -13,7 +13,7 @@ from launch import LaunchDescription
 
 ARGUMENTS = (
     ("image", "/camera/image", "Topic of the camera images."),
-    ("model", "", "Path of the .tflite model; empty: as the parameter file says."),
+    ("model", "", "A .tflite model or a shipped one's name; empty: as the parameter file says."),
     ("num_threads", "", "Threads of the inference; empty: as the parameter file says."),
     (
         "params_file",

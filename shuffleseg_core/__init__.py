@@ -10,7 +10,8 @@ Keras, exporting (`shuffleseg_core.export`) TensorFlow.
 from .colorize import colorize, overlay
 from .errors import UserError
 from .label_map import LabelMap
-from .segmenter import Segmenter, StageTimings, default_model_path
+from .segmenter import Segmenter, StageTimings
+from .shipped_models import default_model_path, shipped_models
 
 __version__ = "0.1.0"
 
@@ -21,5 +22,6 @@ __all__ = [
     "UserError",
     "colorize",
     "default_model_path",
+    "shipped_models",
     "overlay",
 ]

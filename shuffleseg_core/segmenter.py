@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,10 +13,10 @@ from .errors import UserError
 from .interpreter import open_interpreter
 from .label_map import LabelMap
 from .model_description import read_description
+from .shipped_models import model_path
 from .size import format_size
 from .tflite_file import TFLiteFile
 from .upsampling import LabelUpsampler
-from .user_path import user_path
 
 MAX_THREADS = 64
 
@@ -42,11 +40,6 @@ class StageTimings:
         return self.preprocess + self.inference + self.postprocess
 
 
-def default_model_path() -> Path:
-    """The model that ships with the package."""
-    return Path(str(resources.files(__package__))) / "default_model" / "camvid_basic.tflite"
-
-
 def resize_to_input(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A camera image uint8 [H, W, 3] at a network's input size (width, height); itself if it is."""
     width, height = size
@@ -62,7 +55,8 @@ class Segmenter:
     """A .tflite model, ready to label images. Not for use by two threads at once.
 
     Args:
-        model: path of a .tflite file; None takes the one that ships with the package.
+        model: path of a .tflite file, or the name of a shipped model (see `shipped_models`);
+            None takes the default one of these.
         num_threads: CPU threads for one inference, 1 to 64.
 
     Attributes:
@@ -82,7 +76,7 @@ class Segmenter:
     def __init__(self, model: str | os.PathLike | None = None, num_threads: int = 2):
         if not 1 <= num_threads <= MAX_THREADS:
             raise UserError(f"num_threads is {num_threads}; give 1 to {MAX_THREADS}")
-        self.model_path = user_path(model) if model else default_model_path()
+        self.model_path = model_path(model)
         self.num_threads = num_threads
         file = TFLiteFile(self.model_path)
         self.description = read_description(file)

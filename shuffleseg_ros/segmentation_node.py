@@ -34,7 +34,9 @@ LONELY = 5.0  # seconds without any image after which the log tells of it, once
 
 PARAMETERS = (
     NodeParameter(
-        "model", "", "Path of the .tflite model; empty: the one that ships with the package."
+        "model",
+        "",
+        "Path of a .tflite model, or the name of a shipped one; empty: the default one of these.",
     ),
     NodeParameter("num_threads", 2, "Threads of the inference.", 1, 16),
     NodeParameter(

@@ -13,6 +13,7 @@ import pytest
 from conftest import requires_tensorflow
 from shuffleseg_core import LabelMap, Segmenter
 from shuffleseg_core.cityscapes_labels import ID_OF_TRAIN_ID
+from shuffleseg_core.commands.compare_masks import _worst
 from shuffleseg_core.datasets import open_dataset
 from shuffleseg_core.evaluation.predictor import open_predictor
 from shuffleseg_core.image_file import read_labels, read_rgb
@@ -544,7 +545,13 @@ def test_compare_masks(shuffleseg, tiny_models, runs, camvid, tmp_path):
         "compare-masks", *models[:2], *options, "--output", target, "--frames", "f003, f000"
     )
     assert status == 0 and "2 frames, 1 models" in out
+    status, out, _ = shuffleseg(
+        "compare-masks", *models[:2], *options, "--output", target, "--worst", 3
+    )
+    assert status == 0 and "3 frames, 1 models" in out
     for arguments, words in (
+        ((*models, "--worst", "0", "--output", target), "--worst 0"),
+        ((*models, "--worst", "1", "--frames", "f000", "--output", target), "--frames"),
         ((*models, "--frames", "f9", "--output", target), "f000"),
         ((*models, "--output", tmp_path / "x.jpg"), ".png"),
         (("--model", "a=/nothing.tflite", "--output", target), "/nothing.tflite"),
@@ -552,3 +559,52 @@ def test_compare_masks(shuffleseg, tiny_models, runs, camvid, tmp_path):
         ((*models[:2], "--output", tmp_path / "figure.png" / "x.png"), "cannot be written"),
     ):
         _assert_mistake(shuffleseg("compare-masks", *arguments, *options), words)
+
+
+def test_worst_frames_come_first(camvid):
+    dataset = open_dataset("camvid", camvid, "train")
+
+    class RightButFor:
+        """Labels frame f002 wrongly throughout and half of f001."""
+
+        def predict(self, rgb):
+            index = next(
+                i for i in range(len(dataset)) if np.array_equal(dataset.read_image(i), rgb)
+            )
+            labels = dataset.read_labels(index)
+            rows = {"f001": labels.shape[0] // 2, "f002": labels.shape[0]}
+            labels[: rows.get(dataset.sample_name(index), 0)] = 0
+            return labels
+
+    worst = _worst(dataset, RightButFor(), 2)
+    assert [dataset.sample_name(index) for index in worst] == ["f002", "f001"]
+
+
+def test_compare_scores(shuffleseg, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    about = {"dataset": "camvid", "split": "val"}
+
+    def file(name, **content):
+        (tmp_path / name).write_text(json.dumps(content))
+        return tmp_path / name
+
+    first = file("a.json", iou={"sky": 0.9, "pole_$x": None}, **about)
+    second = file("b.json", iou={"sky": 0.5, "pole_$x": 0.25}, **about)
+    target = tmp_path / "bars.png"
+    status, out, err = shuffleseg("compare-scores", f"first={first}", second, "--output", target)
+    assert status == 0, err
+    assert "2 models, 2 classes" in out and read_rgb(target).std() > 0
+    alone = read_rgb(target)
+    assert shuffleseg("compare-scores", second, "--output", target)[0] == 0
+    assert read_rgb(target).shape != alone.shape or (read_rgb(target) != alone).any()
+    other_split = file("c.json", iou={"sky": 0.9, "pole_$x": 1}, dataset="camvid", split="test")
+    for arguments, words in (
+        ((tmp_path / "none.json",), "none.json"),
+        ((file("bad.json", iou=5),), "bad.json"),
+        ((file("empty.json", iou={}),), "no classes"),
+        ((first, file("classes.json", iou={"sky": 1}, **about)), "classes.json"),
+        ((first, other_split), "different data"),
+        ((first, first), "one name"),
+    ):
+        _assert_mistake(shuffleseg("compare-scores", *arguments, "--output", target), words)
+    _assert_mistake(shuffleseg("compare-scores", first, "--output", tmp_path / "x.svg"), ".png")

@@ -540,6 +540,24 @@ def test_own_run_folder(tmp_path, rng):
         load_starting_weights(half_network(head="dpc"), tmp_path / "run")
 
 
+def test_backbone_of_a_network_with_another_head(tmp_path):
+    source = run_folder(tmp_path / "run", head="dpc")
+    model = half_network(head="basic")
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    with pytest.raises(UserError, match="set model.head to dpc, .*--backbone-only"):
+        load_starting_weights(model, tmp_path / "run")
+
+    report = load_starting_weights(model, tmp_path / "run", backbone_only=True)
+    assert "backbone of the weights of run" in str(report) and "fresh: head, classifier" in str(
+        report
+    )
+    for layer in model.layers:
+        of_backbone = layer.name.startswith(("stem", "stage"))
+        expected = source.get_layer(layer.name).get_weights() if of_backbone else before[layer.name]
+        for weights, wanted in zip(layer.get_weights(), expected):
+            np.testing.assert_array_equal(weights, wanted)
+
+
 def test_broken_run_folders_are_refused(tmp_path):
     run = tmp_path / "run"
     run_folder(run)

@@ -140,3 +140,13 @@ def test_jax_trains_without_tensorflow(tmp_path):
     result = run([command[0], "-c", hide, *command[3:]], "jax")
     assert result.returncode == 0, result.stderr
     assert (output / "model.weights.h5").exists()
+
+
+def test_a_stage_with_another_head_takes_the_backbone_alone():
+    from shuffleseg_training.chain import _same_network
+    from shuffleseg_training.recipe import load_recipe
+
+    coco, coarse, fine = load_recipe("cityscapes_dpc", ("fine.model.dropout=0.2",))
+    assert _same_network(coarse, coco) and _same_network(fine, coarse)
+    backbone, fast, accurate = load_recipe("camvid")
+    assert not _same_network(fast, backbone) and not _same_network(accurate, fast)

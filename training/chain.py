@@ -1,4 +1,7 @@
-"""A recipe's stages one after another, each from the weights of the one before."""
+"""A recipe's stages one after another, each from the weights of the one before.
+
+A stage whose network is another one, with another head say, takes the backbone alone.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from .cluster import Cluster
 from .engines import open_engine
 from .recipe import Recipe
 from .run_folder import RunFolder
+from .start import Start
 from .trainer import TrainingOptions, train
 
 
@@ -51,6 +55,7 @@ def train_stages(
     output: str,
     only: str | None = None,
     start: str | None = None,
+    backbone_only: bool = False,
     cluster: Cluster | None = None,
     options: TrainingOptions | None = None,
 ) -> RunFolder:
@@ -63,6 +68,7 @@ def train_stages(
         only: name of the one stage to run.
         start: weights for the first stage that is run; a later one starts from the weights of
             the stage before it.
+        backbone_only: take of `start` the backbone alone.
         cluster: the processes that train together.
         options: see `TrainingOptions`.
 
@@ -81,7 +87,7 @@ def train_stages(
         )
     wanted = [stage for stage in stages if only in (None, stage.stage)]
     root_of = parse_roots(roots, tuple(wanted))
-    start = None if start is None else user_path(start)
+    start = None if start is None else Start(user_path(start), backbone_only)
     engine = open_engine(cluster)
     run = None
     for index, stage in enumerate(stages):
@@ -94,8 +100,18 @@ def train_stages(
                     f"{before.weights}: missing; stage {stage.stage} starts from the weights of "
                     f"{names[index - 1]}: train that first, or give other weights by --start"
                 )
-            start = before.path
+            start = Start(before.path, backbone_only=not _same_network(stage, stages[index - 1]))
         path = folder if stage.stage is None else folder / stage.stage
         run = train(stage, root_of[stage.data.dataset], path, engine, start, options)
         start = None
     return run
+
+
+def _same_network(stage: Recipe, other: Recipe) -> bool:
+    """Whether the weights of one fit into the other as a whole, classifiers aside."""
+    how_it_trains = ("dropout", "backbone_momentum", "head_momentum")
+    first, second = (
+        {key: value for key, value in recipe.model.items() if key not in how_it_trains}
+        for recipe in (stage, other)
+    )
+    return first == second

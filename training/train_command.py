@@ -26,6 +26,11 @@ def add_arguments(parser):
         help="weights to begin with: a run folder, a TensorFlow 1 checkpoint or a PyTorch state "
         "dict (docs/starting_weights.md)",
     )
+    parser.add_argument(
+        "--backbone-only",
+        action="store_true",
+        help="take of --start the backbone alone, for a network with another head",
+    )
     add_set_option(parser)
     parser.add_argument(
         "--checkpoint-steps", type=int, default=100, help="steps between checkpoints (%(default)s)"
@@ -52,6 +57,8 @@ def run(args) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # without TensorFlow's notes on itself
     if find_spec("tensorflow") is None and find_spec("jax") is not None:
         os.environ.setdefault("KERAS_BACKEND", "jax")
+    if args.backbone_only and args.start is None:
+        raise UserError("--backbone-only needs --start, which says whose backbone")
     stages = load_recipe(args.recipe, tuple(args.set))
     cluster = Cluster.parse(args.hosts, args.host_index)
     try:
@@ -64,7 +71,16 @@ def run(args) -> int:
         ) from error
 
     options = TrainingOptions(args.checkpoint_steps, args.val_epochs, args.workers)
-    folder = train_stages(stages, args.root, args.output, args.stage, args.start, cluster, options)
+    folder = train_stages(
+        stages,
+        args.root,
+        args.output,
+        only=args.stage,
+        start=args.start,
+        backbone_only=args.backbone_only,
+        cluster=cluster,
+        options=options,
+    )
     if cluster is None or cluster.index == 0:
         print(f"trained weights: {folder.weights}")
         print(f"next: shuffleseg export {folder.path} --output model.tflite")

@@ -40,6 +40,7 @@ from .prefetch import prefetched
 from .recipe import Recipe
 from .run_folder import RunFolder
 from .sessions import record_session
+from .start import Start
 from .tensorboard_log import TensorBoardLog
 from .validation import Validation
 
@@ -76,7 +77,7 @@ def train(
     root: str,
     folder: Path,
     engine: Engine,
-    start: Path | None = None,
+    start: Start | None = None,
     options: TrainingOptions | None = None,
 ) -> RunFolder:
     """Train a recipe, or go on with it where `folder` holds its checkpoint.
@@ -89,7 +90,7 @@ def train(
         folder: the run folder, made if missing. Of several processes, the first one writes;
             the others read its checkpoint, so that they share the folder or a copy of it.
         engine: runs the steps.
-        start: weights to begin with (see `load_starting_weights`); None begins at random.
+        start: weights to begin with; None begins at random.
         options: how often to save and score, and how many threads read.
 
     Raises:
@@ -122,7 +123,7 @@ def _train(
     root: str,
     run: RunFolder,
     engine: Engine,
-    start: Path | None,
+    start: Start | None,
     options: TrainingOptions,
 ) -> RunFolder:
     """Everything that can be refused without building the network."""
@@ -152,7 +153,7 @@ def _train_locked(
     paste_ids: list[int],
     run: RunFolder,
     engine: Engine,
-    start: Path | None,
+    start: Start | None,
     options: TrainingOptions,
 ) -> RunFolder:
     settings = recipe.optimization
@@ -171,7 +172,10 @@ def _train_locked(
             from shuffleseg_core.import_weights import load_starting_weights
 
             report = _together(
-                engine, lambda: load_starting_weights(model, start, dataset.label_map.names)
+                engine,
+                lambda: load_starting_weights(
+                    model, start.path, dataset.label_map.names, start.backbone_only
+                ),
             )
             if first:
                 print(report)
@@ -189,7 +193,7 @@ def _train_locked(
         else:
             network.save_record(run.path)
             _warn_of_few_steps(recipe, total_steps)
-        record_session(run.sessions, step=step, start=str(start) if start else None)
+        record_session(run.sessions, step=step, start=str(start.path) if start else None)
 
     batches = AugmentedBatches(
         dataset,
@@ -334,7 +338,7 @@ def _synthetic(recipe: Recipe, dataset: Dataset, size: tuple[int, int]):
 
 
 def _network(
-    recipe: Recipe, dataset: Dataset, total_steps: int, start: Path | None
+    recipe: Recipe, dataset: Dataset, total_steps: int, start: Start | None
 ) -> TrainedNetwork:
     return TrainedNetwork(
         model=recipe.model,
@@ -342,7 +346,7 @@ def _network(
         input_size=parse_size(recipe.augmentation.crop),
         training={
             "recipe": recipe.title,
-            "start": start.name if start else "random weights",
+            "start": str(start or "random weights"),
             "data": f"{dataset.name}, {len(dataset)} images",
             "synthetic_share": recipe.data.synthetic_share,
             "steps": total_steps,

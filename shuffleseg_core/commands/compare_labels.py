@@ -8,7 +8,10 @@ HELP = "count the pixels that two models label alike, as before and after export
 
 def add_arguments(parser):
     parser.add_argument(
-        "models", nargs=2, metavar="MODEL", help=".tflite file, or run folder of a training"
+        "models",
+        nargs=2,
+        metavar="MODEL",
+        help="shipped model, .tflite file, or run folder of a training",
     )
     parser.add_argument("--dataset", default="camvid", help="data set layout (%(default)s)")
     parser.add_argument("--root", required=True, metavar="DIR", help="folder of the data set")

@@ -23,6 +23,12 @@ def add_arguments(parser):
     parser.add_argument(
         "--frames", metavar="A,B,…", help="names of the frames (four, evenly spread)"
     )
+    parser.add_argument(
+        "--worst",
+        type=int,
+        metavar="N",
+        help="the N frames of which the first model labels the fewest pixels rightly",
+    )
     parser.add_argument("--output", required=True, metavar="FILE.png", help="file to write")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of a .tflite (2)")
 
@@ -37,6 +43,8 @@ def run(args) -> int:
 
     output = check_png_name("--output", args.output)
     dataset = open_dataset(args.dataset, args.root, args.split)
+    if args.worst is not None and (args.frames or args.worst < 1):
+        raise UserError(f"--worst {args.worst}: give 1 or more, and no --frames")
     indices = _chosen(dataset, args.frames)
     names, predictors = [], []
     for text in args.models:
@@ -45,6 +53,8 @@ def run(args) -> int:
         names.append(name or Path(path).stem)
         predictors.append(open_predictor(path, num_threads=args.threads))
         check_classes(predictors[-1], dataset)
+    if args.worst:
+        indices = _worst(dataset, predictors[0], args.worst)
     frames = []
     for index in tqdm(indices, unit="frame", disable=None, leave=False):
         image, truth = dataset.read(index)
@@ -70,3 +80,19 @@ def _chosen(dataset, text: str | None) -> list[int]:
             )
         chosen.append(index_of_name[name])
     return chosen
+
+
+def _worst(dataset, predictor, number: int) -> list[int]:
+    """Indices of the frames with the smallest shares of right pixels, the worst one first."""
+    import numpy as np
+    from tqdm import tqdm
+
+    accuracy = np.ones(len(dataset))
+    for index in tqdm(range(len(dataset)), unit="frame", disable=None, leave=False):
+        image, truth = dataset.read(index)
+        counted = truth < len(dataset.label_map)
+        if dataset.label_map.ignore_id is not None:
+            counted &= truth != dataset.label_map.ignore_id
+        if counted.any():
+            accuracy[index] = (predictor.predict(image) == truth)[counted].mean()
+    return list(np.argsort(accuracy, kind="stable")[:number])

@@ -8,7 +8,10 @@ HELP = "score a model on a labelled data set, for Cityscapes as its benchmark do
 
 def add_arguments(parser):
     parser.add_argument(
-        "model", nargs="?", metavar="MODEL", help=".tflite file, or run folder of a training"
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help="shipped model, .tflite file, or run folder of a training",
     )
     parser.add_argument(
         "--predictions",

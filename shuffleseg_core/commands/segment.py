@@ -11,7 +11,11 @@ HELP = "label images, folders of images and videos"
 def add_arguments(parser):
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image, folder or video")
     parser.add_argument("--output", required=True, metavar="DIR", help="folder for the results")
-    parser.add_argument("--model", metavar="FILE.tflite", help="model (the one that ships)")
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        help=".tflite file, or the name of a shipped model (the default one)",
+    )
     parser.add_argument(
         "--overlay", action="store_true", help="also write <stem>_overlay.png: colours over image"
     )

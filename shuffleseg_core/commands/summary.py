@@ -7,7 +7,9 @@ HELP = "describe a .tflite, or count an architecture's parameters and operations
 
 
 def add_arguments(parser):
-    parser.add_argument("model", nargs="?", metavar="MODEL", help=".tflite file")
+    parser.add_argument(
+        "model", nargs="?", metavar="MODEL", help=".tflite file, or the name of a shipped model"
+    )
     parser.add_argument("--architecture", help="instead of a file: shufflenet_v2")
     parser.add_argument("--head", help="basic or dpc")
     parser.add_argument("--classes", type=int, default=19, help="number of classes (%(default)s)")
@@ -31,9 +33,11 @@ def run(args) -> int:
 
 def _file_report(path) -> dict:
     from ..segmenter import Segmenter
+    from ..shipped_models import model_path
     from ..size import format_size
     from ..tflite_file import TFLiteFile
 
+    path = model_path(path)
     file = TFLiteFile(path)
     segmenter = Segmenter(path, num_threads=1)
     description = segmenter.description

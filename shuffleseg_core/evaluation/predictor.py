@@ -9,7 +9,7 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..errors import UserError
-from ..user_path import user_path
+from ..shipped_models import model_path
 
 _WEIGHT_SUFFIXES = (".h5", ".keras", ".hdf5")
 
@@ -42,7 +42,7 @@ def open_predictor(
     """Open a .tflite, or the run folder of a training.
 
     Args:
-        model: the file or folder.
+        model: the file or folder, or the name of a shipped model.
         weights, size, scales: see `KerasPredictor`; a .tflite has none of these.
         flip: average with the labels of the mirrored image.
         num_threads: CPU threads of a .tflite.
@@ -50,7 +50,7 @@ def open_predictor(
     Raises:
         UserError: it cannot be opened, or an option does not fit it.
     """
-    path = user_path(model)
+    path = model_path(model)
     if path.is_dir():
         from .keras_predictor import KerasPredictor
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from ..models.shufflenet_v2 import STAGE_WIDTHS
 
 #: The layer whose channels are the classes.
 CLASSIFIER = "logits"
+#: Beginnings of the names of the backbone's layers.
+BACKBONE = ("stem", "stage")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class LayerWeights:
     unused: tuple[str, ...] = ()
     unit_variant: str | None = None
     classes: tuple[str, ...] | None = None
+
+    def backbone(self) -> LayerWeights:
+        """These without head and classifier."""
+        layers = {name: of for name, of in self.layers.items() if name.startswith(BACKBONE)}
+        return replace(self, description=f"backbone of the {self.description}", layers=layers)
 
 
 @dataclass

@@ -9,9 +9,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..models.shufflenet_v2 import unit_variant_of
-from .layer_weights import CLASSIFIER, LayerWeights, network_options
-
-_BACKBONE = ("stem", "stage")
+from .layer_weights import BACKBONE, CLASSIFIER, LayerWeights, network_options
 
 
 @dataclass(frozen=True)
@@ -72,8 +70,8 @@ def place(model, weights: LayerWeights, path, classes: Sequence[str] | None) -> 
         path,
     )
     dropped = _dropped_classifier(shapes, theirs, weights.classes, classes)
-    has_head = any(not name.startswith(_BACKBONE) for name in theirs)
-    wanted = [name for name in ours if has_head or name.startswith(_BACKBONE)]
+    has_head = any(not name.startswith(BACKBONE) for name in theirs)
+    wanted = [name for name in ours if has_head or name.startswith(BACKBONE)]
     for name in wanted:
         if name not in theirs:
             raise UserError(f"{path}: layer {name} is missing; give weights of the whole network")
@@ -110,6 +108,7 @@ def _compare_options(ours: dict, theirs: dict, path) -> None:
             raise UserError(
                 f"{path}: weights of {name} {other}, but the model has {name} {value}; "
                 f"set model.{name} to {other}, or give other weights"
+                + (", or take the backbone alone by --backbone-only" if name == "head" else "")
             )
 
 

@@ -21,7 +21,10 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def load_starting_weights(
-    model, path: str | os.PathLike, classes: Sequence[str] | None = None
+    model,
+    path: str | os.PathLike,
+    classes: Sequence[str] | None = None,
+    backbone_only: bool = False,
 ) -> PlacementReport:
     """Fill a model with weights of a file.
 
@@ -35,6 +38,7 @@ def load_starting_weights(
         path: the file or folder.
         classes: names of the model's classes. A classifier in the file is dropped unless it has
             the same names in the same order; with None, unless it has as many classes.
+        backbone_only: leave the file's head and classifier aside, whatever they are.
 
     Returns:
         What was placed and what was not.
@@ -44,7 +48,8 @@ def load_starting_weights(
             The model is left as it was.
     """
     path = user_path(path)
-    return place(model, read_weights(path), path, classes)
+    weights = read_weights(path)
+    return place(model, weights.backbone() if backbone_only else weights, path, classes)
 
 
 def read_weights(path: Path) -> LayerWeights:

@@ -8,7 +8,12 @@ def add_arguments(parser):
         "--drive", default="", help="folder of images, video or rosbag2 (the synthetic drive)"
     )
     parser.add_argument("--output", default="demo_out", help="folder for the results (%(default)s)")
-    parser.add_argument("--model", default="", metavar="FILE.tflite", help="(the one that ships)")
+    parser.add_argument(
+        "--model",
+        default="",
+        metavar="MODEL",
+        help=".tflite file, or the name of a shipped model (the default one)",
+    )
     parser.add_argument("--seconds", type=float, default=20.0, help="how long (%(default)s)")
     parser.add_argument(
         "--rate", type=float, default=15.0, help="frames a second; 0: the drive's own (%(default)s)"

@@ -17,7 +17,8 @@ from rclpy.signals import SignalHandlerOptions
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.json_output import write_json
 from shuffleseg_core.model_description import read_description
-from shuffleseg_core.segmenter import Segmenter, default_model_path
+from shuffleseg_core.segmenter import Segmenter
+from shuffleseg_core.shipped_models import model_path as find_model
 from shuffleseg_core.tflite_file import TFLiteFile
 from shuffleseg_core.user_path import user_path
 
@@ -72,7 +73,7 @@ def run_demo(
         drive: folder of images, video or rosbag2; "" plays the synthetic drive. Played again
             from its start as often as the time allows.
         output: folder for contact_sheet.png, video.mp4, latency.png and summary.json.
-        model: .tflite file; "" takes the one that ships.
+        model: .tflite file, or the name of a shipped one; "" takes the default one of these.
         seconds: how long, from the first label image on.
         rate: frames a second that the player publishes; 0 keeps the drive's own timing.
         threads: of the inference.
@@ -93,7 +94,7 @@ def run_demo(
         (folder / file).unlink(missing_ok=True)
     use_private_graph()
     use_large_image_profile()
-    model_path = user_path(model) if model else default_model_path()
+    model_path = find_model(model)
     label_map = _label_map(model_path)
 
     with contextlib.ExitStack() as ending:  # in reverse order, whatever happens

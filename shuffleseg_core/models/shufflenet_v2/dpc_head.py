@@ -12,8 +12,6 @@ from importlib import resources
 from ..blocks import ConvNormAct
 from ..engine import layers
 
-WIDTH = 256
-
 
 def load_dpc_cell() -> list[dict]:
     """The cell's branches: `rate` (rows, columns) at output stride 16, and `input`.
@@ -24,17 +22,18 @@ def load_dpc_cell() -> list[dict]:
     return json.loads(text)["branches"]
 
 
-def dpc_head(features, conv: ConvNormAct, output_stride: int = 16):
-    """Each branch: depthwise 3×3 at its rate → 1×1 to 256 channels.
+def dpc_head(features, conv: ConvNormAct, output_stride: int = 16, width: int = 256):
+    """Each branch: depthwise 3×3 at its rate → 1×1.
 
     Args:
         features: [B, h, w, C] backbone features.
         conv: the head's batch-norm settings.
         output_stride: of the features; rates grow as it shrinks below 16, so that
             the cell covers the same part of the image.
+        width: channels of each branch (the paper's 256).
 
     Returns:
-        [B, h, w, 1280], the concatenated branches.
+        [B, h, w, 5 · width], the concatenated branches.
     """
     scale = max(16 // output_stride, 1)
     branches = []
@@ -42,5 +41,5 @@ def dpc_head(features, conv: ConvNormAct, output_stride: int = 16):
         x = features if branch["input"] == "features" else branches[branch["input"]]
         rate = tuple(scale * r for r in branch["rate"])
         x = conv.depthwise(x, rate=rate, name=f"dpc{index}_depthwise")
-        branches.append(conv.pointwise(x, WIDTH, name=f"dpc{index}_conv1x1"))
+        branches.append(conv.pointwise(x, width, name=f"dpc{index}_conv1x1"))
     return layers.Concatenate(name="head_concat")(branches)

@@ -21,6 +21,7 @@ def shufflenet_v2_segmentation(
     stage4_rate_1: bool = False,
     unit_variant: str = "mobile_segmentation",
     align_corners: bool = False,
+    head_width: int = 256,
     projection_width: int = 256,
     decoder_stride: int | None = None,
     decoder_width: int = 64,
@@ -38,6 +39,7 @@ def shufflenet_v2_segmentation(
         depth_multiplier, output_stride, stage4_rate_1, unit_variant: see
             `shufflenet_v2_backbone`.
         align_corners: convention of the bilinear resizes, see `ResizeLike`.
+        head_width: channels of each of the head's branches (the paper's 256).
         projection_width: channels that the head's features are projected to (the paper's 256).
         decoder_stride: a stride below output_stride that a light decoder brings the features
             back to, see `detail_decoder`; None has the paper's decoder, a bilinear resize.
@@ -74,9 +76,9 @@ def shufflenet_v2_segmentation(
     features = pyramid[output_stride]
     conv = ConvNormAct(momentum=head_momentum, epsilon=1e-5)
     if head == "basic":
-        x = basic_head(features, conv, align_corners)
+        x = basic_head(features, conv, align_corners, head_width)
     else:
-        x = dpc_head(features, conv, output_stride)
+        x = dpc_head(features, conv, output_stride, head_width)
     x = conv.pointwise(x, projection_width, name="projection_conv1x1")
     if decoder_stride is not None:
         details = {stride: pyramid[stride] for stride in pyramid if stride < output_stride}

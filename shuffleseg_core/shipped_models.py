@@ -1,0 +1,38 @@
+"""The models that come with the package, by name."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+
+from .user_path import user_path
+
+#: What is used where none is named: the better trade-off of accuracy and time.
+DEFAULT_MODEL = "camvid_basic"
+
+
+def shipped_models() -> dict[str, Path]:
+    """Name → .tflite file, by name. Beside each lie a card (.md) and its scores (.json)."""
+    folder = Path(str(resources.files(__package__))) / "shipped"
+    return {file.stem: file for file in sorted(folder.glob("*.tflite"))}
+
+
+def default_model_path() -> Path:
+    """The .tflite file that is used where none is named."""
+    return shipped_models()[DEFAULT_MODEL]
+
+
+def model_path(model: str | os.PathLike | None) -> Path:
+    """The file that a user means: None or "" the default, a shipped model's name, or a path.
+
+    A file or folder of that name in the working directory comes before a shipped model.
+
+    Raises:
+        UserError: see `user_path`.
+    """
+    if not model:
+        return default_model_path()
+    path = user_path(model)
+    shipped = shipped_models().get(str(model))
+    return shipped if shipped is not None and not path.exists() else path
