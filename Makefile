@@ -32,7 +32,7 @@ endif
 CONSTRAINTS := $(VENV)/constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
-.PHONY: demo test lint setup setup-dev constraints clean
+.PHONY: demo test lint figures setup setup-dev constraints clean
 
 demo: setup
 	$(BIN)/shuffleseg demo --drive "$(DRIVE)" --model "$(MODEL)" --seconds $(DURATION) --output "$(OUTPUT)"
@@ -42,6 +42,15 @@ test: setup-dev lint
 
 lint: setup-dev
 	$(BIN)/python -m ruff check
+
+# README's pictures of the shipped models: on drives of the procedural street that none has trained
+# on, and the scores on CamVid's val that lie beside the models.
+figures: setup-dev
+	$(BIN)/shuffleseg draw-drive --output build/street --seeds 0-3 --frames 2
+	$(BIN)/shuffleseg compare-masks --root build/street --split test --model camvid_fast \
+	  --model camvid_accurate --frames 0000_150,0001_000,0002_150,0003_000 --output docs/masks.png
+	$(BIN)/shuffleseg compare-scores $(foreach model,fast fast_int8 accurate accurate_int8,\
+	  $(model)=shuffleseg_core/shipped/camvid_$(model).val.json) --title "CamVid val" --output docs/scores.png
 
 setup: $(VENV)/.installed
 setup-dev: $(VENV)/.installed-dev

@@ -608,3 +608,26 @@ def test_compare_scores(shuffleseg, tmp_path):
     ):
         _assert_mistake(shuffleseg("compare-scores", *arguments, "--output", target), words)
     _assert_mistake(shuffleseg("compare-scores", first, "--output", tmp_path / "x.svg"), ".png")
+
+
+def test_draw_drive(shuffleseg, tmp_path):
+    root = tmp_path / "street"
+    options = ("--output", root, "--seeds", "3-4", "--frames", 2, "--size", "96x64")
+    status, out, err = shuffleseg("draw-drive", *options)
+    assert status == 0 and "4 images of 2 drives" in out, err
+    dataset = open_dataset("camvid", root, "test")
+    assert len(dataset) == 4
+    image, labels = dataset.read(3)
+    drawn, truth = SyntheticDrive(4, 96, 64).frame(150)
+    np.testing.assert_array_equal(image, drawn)
+    np.testing.assert_array_equal(labels, truth)
+    (tmp_path / "file").write_text("")
+    for arguments, words in (
+        (("--seeds", "9-3"), "--seeds 9-3"),
+        (("--seeds", "x"), "--seeds x"),
+        (("--frames", "0"), "--frames"),
+        (("--size", "8x8"), "8x8"),
+        (("--split", "../x"), "--split"),
+        (("--output", tmp_path / "file"), "cannot be written"),
+    ):
+        _assert_mistake(shuffleseg("draw-drive", *options, *arguments), words)

@@ -1,0 +1,72 @@
+"""`shuffleseg draw-drive`: the procedural street as labelled images in CamVid's layout."""
+
+import re
+
+from ..errors import UserError
+
+HELP = "write the procedural street as labelled images, to score or to train on"
+_DRIVE_FRAMES = 300
+
+
+def add_arguments(parser):
+    parser.add_argument("--output", required=True, metavar="DIR", help="folder to write")
+    parser.add_argument("--split", default="test", help="split in it (%(default)s)")
+    parser.add_argument(
+        "--seeds",
+        default="0-9",
+        metavar="N-M",
+        help="the drives (%(default)s); shipped models have trained on those from 1000 on",
+    )
+    parser.add_argument(
+        "--frames", type=int, default=30, help="of each drive, evenly spread (%(default)s)"
+    )
+    parser.add_argument(
+        "--size", default="480x360", metavar="WIDTHxHEIGHT", help="of the images (%(default)s)"
+    )
+
+
+def run(args) -> int:
+    from tqdm import tqdm
+
+    from ..image_file import write_png
+    from ..size import parse_size
+    from ..synthetic_drive import SyntheticDrive
+    from ..user_path import user_path
+
+    seeds = _seeds(args.seeds)
+    if not 1 <= args.frames <= _DRIVE_FRAMES:
+        raise UserError(f"--frames is {args.frames}; give 1 to {_DRIVE_FRAMES}")
+    if not re.fullmatch(r"[\w.-]+", args.split):
+        raise UserError(f"--split {args.split}: give letters, digits, '.', '_' and '-'")
+    size = parse_size(args.size)
+    folder = user_path(args.output) / args.split
+    images, labels = folder / "images", folder / "labels"
+    try:
+        for path in (images, labels):
+            path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written: {error.strerror}") from error
+    with tqdm(total=len(seeds) * args.frames, unit="frame", disable=None, leave=False) as bar:
+        for seed in seeds:
+            try:
+                drive = SyntheticDrive(seed, *size, num_frames=_DRIVE_FRAMES)
+            except ValueError as error:
+                raise UserError(str(error)) from error
+            for number in range(args.frames):
+                index = number * _DRIVE_FRAMES // args.frames
+                image, ids = drive.frame(index)
+                name = f"{seed:04d}_{index:03d}.png"
+                write_png(images / name, image)
+                write_png(labels / name, ids)
+                bar.update()
+    print(f"{folder}: {len(seeds) * args.frames} images of {len(seeds)} drives, with labels")
+    print(f"next: shuffleseg evaluate MODEL --root {args.output} --split {args.split}")
+    return 0
+
+
+def _seeds(text: str) -> range:
+    """ "0-9" or "7"."""
+    match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", text)
+    if match is None or (match[2] is not None and int(match[2]) < int(match[1])):
+        raise UserError(f"--seeds {text}: give a number or a range, as 0-9")
+    return range(int(match[1]), int(match[2] or match[1]) + 1)
