@@ -9,7 +9,7 @@ from pathlib import Path
 from .user_path import user_path
 
 #: What is used where none is named: the better trade-off of accuracy and time.
-DEFAULT_MODEL = "camvid_basic"
+DEFAULT_MODEL = "camvid_fast"
 
 
 def shipped_models() -> dict[str, Path]:

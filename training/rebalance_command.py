@@ -9,7 +9,7 @@ _UNDONE = "class_weights_undone"
 
 
 def add_arguments(parser):
-    parser.add_argument("run", metavar="RUN", help="folder of a training with class weights")
+    parser.add_argument("folder", metavar="RUN", help="folder of a training with class weights")
     parser.add_argument(
         "--undo",
         type=float,
@@ -43,7 +43,7 @@ def run(args) -> int:
         raise UserError(
             f"this needs Keras and a backend ({error}); in the checkout, run `make setup-dev`"
         ) from error
-    source, target = RunFolder(user_path(args.run)), RunFolder(user_path(args.output))
+    source, target = RunFolder(user_path(args.folder)), RunFolder(user_path(args.output))
     network = TrainedNetwork.load_record(source.path)
     if target.path.exists() and any(target.path.iterdir()):
         raise UserError(f"{target.path}: is not empty; give a new folder as --output")

@@ -29,7 +29,9 @@ def draw_score_bars(
     classes = list(scores[0])
     heads = ["mean", *classes]
     height = 0.8 / len(scores)
-    figure = Figure(figsize=(7.5, 0.9 + 0.5 * len(heads)), layout="constrained")
+    figure = Figure(
+        figsize=(7.5, 0.9 + (0.18 * len(scores) + 0.15) * len(heads)), layout="constrained"
+    )
     axes = figure.subplots()
     places = np.arange(len(heads), dtype=float)
     places[1:] += 0.3  # sets the mean apart

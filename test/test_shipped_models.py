@@ -1,0 +1,85 @@
+"""The models in shuffleseg_core/shipped: what their cards promise."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from shuffleseg_core import Segmenter, default_model_path, shipped_models
+from shuffleseg_core.shipped_models import DEFAULT_MODEL, model_path
+from shuffleseg_core.synthetic_drive import SyntheticDrive
+from shuffleseg_core.tflite_file import TFLiteFile
+
+MODELS = shipped_models()
+FLOATS = [name for name in MODELS if not name.endswith("_int8")]
+#: Aims: parameters and GMAC at 480×360.
+LIMITS = {"camvid_fast": (1.6e6, 0.9e9), "camvid_accurate": (1.6e6, 1.7e9)}
+
+
+def _frame():
+    return SyntheticDrive(seed=3, width=640, height=360).frame(90)
+
+
+def test_two_models_each_float_and_int8_within_12_mb():
+    assert set(MODELS) == {name + kind for name in LIMITS for kind in ("", "_int8")}
+    assert sum(file.stat().st_size for file in MODELS.values()) <= 12e6
+    assert default_model_path() == MODELS[DEFAULT_MODEL]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_file(name):
+    file = TFLiteFile(MODELS[name])
+    segmenter = Segmenter(name)
+    parameters, macs = LIMITS[name.removesuffix("_int8")]
+    assert segmenter.model_path == MODELS[name]
+    assert segmenter.input_size == (480, 360)
+    assert segmenter.description.parameters <= parameters and file.macs <= macs
+    assert len(segmenter.label_map.names) == 11 and "CamVid" in segmenter.description.licence
+    assert not file.custom_operators
+    rgb, truth = _frame()
+    labels = segmenter.segment(rgb)
+    counted = truth != segmenter.label_map.ignore_id
+    assert labels.shape == truth.shape
+    assert (labels == truth)[counted].mean() > 0.6
+
+
+@pytest.mark.parametrize("name", FLOATS)
+def test_int8_labels_as_float_does(name):
+    rgb, _ = _frame()
+    alike = Segmenter(name).segment(rgb) == Segmenter(f"{name}_int8").segment(rgb)
+    assert alike.mean() > 0.9
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_card_says_what_was_measured(name):
+    """Scores of the card are those of the JSON files, which are of 101 frames of val."""
+    folder = MODELS[name].parent
+    scores = json.loads((folder / f"{name}.val.json").read_text(encoding="utf-8"))
+    assert scores["model"] == name and scores["frames"] == 101 and scores["split"] == "val"
+    assert scores["miou"] == pytest.approx(np.mean(list(scores["iou"].values())))
+    card = (folder / f"{name.removesuffix('_int8')}.md").read_text(encoding="utf-8")
+    columns = [cell.strip(" *`") for cell in _row(card, "class")]
+    column = next(i for i, cell in enumerate(columns) if cell == f"{name}, val")
+    for key, value in {**scores["iou"], "mean": scores["miou"]}.items():
+        assert _row(card, key)[column].strip(" *") == f"{100 * value:.1f}", key
+    size = f"{MODELS[name].stat().st_size / 1e6:.2f} MB"
+    assert re.search(rf"`{name}.tflite`.*{size}", card)
+
+
+def _row(card, head):
+    """Cells of the first table row that begins with `head`."""
+    for line in card.splitlines():
+        cells = line.strip("|").split("|")
+        if line.startswith("|") and cells[0].strip(" *") == head:
+            return cells
+    raise AssertionError(f"no row {head}")
+
+
+def test_paths_come_before_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert model_path("camvid_fast") == MODELS["camvid_fast"]
+    assert model_path("") == model_path(None) == default_model_path()
+    assert str(model_path("other.tflite")) == "other.tflite"
+    (tmp_path / "camvid_fast").mkdir()  # a run folder, say
+    assert str(model_path("camvid_fast")) == "camvid_fast"
