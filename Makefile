@@ -2,6 +2,8 @@
 #
 #   make demo DRIVE=path/to/images_or_video_or_bag    one's own drive
 #   make demo DURATION=60 MODEL=my.tflite
+#   make models CAMVID=path/to/camvid                 the shipped models again
+#   make figures                                      docs/masks.png and docs/scores.png
 #   make test TESTS="test/test_segmenter.py -k size"  some of the tests
 #
 # Where a ROS 2 is sourced, its rclpy is used; elsewhere ROS 2 comes as Python wheels (x86-64).
@@ -45,27 +47,29 @@ test: setup-dev lint
 lint: setup-dev
 	$(BIN)/python -m ruff check
 
-# The shipped models again, from CamVid alone: hours on two cores; interrupted, it goes on.
-models: setup-dev
+# The shipped models again, from CamVid and the procedural street; hours on two cores. Interrupted, the
+# training goes on. Results lie in runs/shipped; those that ship were copied to shuffleseg_core/shipped
+# and evaluated there by name.
+models:
 	@test -d "$(CAMVID)" || { echo "make models CAMVID=DIR: give the folder of CamVid (docs/data_sets.md)"; exit 2; }
-	$(BIN)/shuffleseg train camvid --root "$(CAMVID)" --output runs/camvid
-	for model in fast accurate; do set -e; \
-	  rm -rf runs/camvid_$$model; \
-	  $(BIN)/shuffleseg rebalance runs/camvid/$$model --undo $(UNDO) --output runs/camvid_$$model; \
-	  $(BIN)/shuffleseg export runs/camvid_$$model --output runs/camvid_$$model.tflite; \
-	  $(BIN)/shuffleseg export runs/camvid_$$model --output runs/camvid_$${model}_int8.tflite \
-	    --int8 "$(CAMVID)/train/images"; \
-	  $(BIN)/shuffleseg compare-labels runs/camvid_$$model runs/camvid_$$model.tflite \
-	    --root "$(CAMVID)" --split val --at-least 99.99; \
+	@$(MAKE) --no-print-directory setup-dev
+	$(BIN)/shuffleseg train camvid --root "$(CAMVID)" --output runs/shipped/stages
+	for model in fast accurate; do set -e; run=runs/shipped/camvid_$$model; \
+	  rm -rf $$run; \
+	  $(BIN)/shuffleseg rebalance runs/shipped/stages/$$model --undo $(UNDO) --output $$run; \
+	  $(BIN)/shuffleseg export $$run --output $$run.tflite; \
+	  $(BIN)/shuffleseg export $$run --output $${run}_int8.tflite --int8 "$(CAMVID)/train/images"; \
+	  $(BIN)/shuffleseg compare-labels $$run $$run.tflite --root "$(CAMVID)" --split val --at-least 99.99; \
 	  for kind in "" _int8; do \
-	    $(BIN)/shuffleseg evaluate runs/camvid_$$model$$kind.tflite --root "$(CAMVID)" --split val \
-	      --json runs/camvid_$$model$$kind.val.json; \
+	    $(BIN)/shuffleseg evaluate $$run$$kind.tflite --root "$(CAMVID)" --split val \
+	      --json $$run$$kind.val.json; \
 	  done; \
 	done
 
-# README's pictures of the shipped models: on drives of the procedural street that none has trained
+# The pictures of the shipped models: on drives of the procedural street that none has trained
 # on, and the scores on CamVid's val that lie beside the models.
 figures: setup-dev
+	rm -rf build/street
 	$(BIN)/shuffleseg draw-drive --output build/street --seeds 0-3 --frames 2
 	$(BIN)/shuffleseg compare-masks --root build/street --split test --model camvid_fast \
 	  --model camvid_accurate --frames 0001_000,0003_000 --output docs/masks.png

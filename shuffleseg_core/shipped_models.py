@@ -6,6 +6,7 @@ import os
 from importlib import resources
 from pathlib import Path
 
+from .errors import UserError
 from .user_path import user_path
 
 #: What is used where none is named: the better trade-off of accuracy and time.
@@ -13,7 +14,7 @@ DEFAULT_MODEL = "camvid_fast"
 
 
 def shipped_models() -> dict[str, Path]:
-    """Name → .tflite file, by name. Beside each lie a card (.md) and its scores (.json)."""
+    """Name → .tflite file, by name. Beside them lie cards (.md) and scores (.val.json)."""
     folder = Path(str(resources.files(__package__))) / "shipped"
     return {file.stem: file for file in sorted(folder.glob("*.tflite"))}
 
@@ -29,10 +30,14 @@ def model_path(model: str | os.PathLike | None) -> Path:
     A file or folder of that name in the working directory comes before a shipped model.
 
     Raises:
-        UserError: see `user_path`.
+        UserError: a bare word that is neither; or see `user_path`.
     """
     if not model:
         return default_model_path()
     path = user_path(model)
-    shipped = shipped_models().get(str(model))
-    return shipped if shipped is not None and not path.exists() else path
+    if path.exists():
+        return path
+    name, shipped = str(model), shipped_models()
+    if name not in shipped and not path.suffix and os.sep not in name:
+        raise UserError(f"model {name}: no such file, and what ships is {', '.join(shipped)}")
+    return shipped.get(name, path)

@@ -628,6 +628,9 @@ def test_draw_drive(shuffleseg, tmp_path):
         (("--frames", "0"), "--frames"),
         (("--size", "8x8"), "8x8"),
         (("--split", "../x"), "--split"),
+        (("--split", ".."), "--split"),
+        (("--output", root), "is there already"),
         (("--output", tmp_path / "file"), "cannot be written"),
     ):
-        _assert_mistake(shuffleseg("draw-drive", *options, *arguments), words)
+        other = ("--output", tmp_path / "other")
+        _assert_mistake(shuffleseg("draw-drive", *options, *other, *arguments), words)

@@ -63,7 +63,8 @@ def test_mistakes(trained, tmp_path, shuffleseg):
     output = ("--undo", "0.5", "--output", tmp_path / "out")
     mistake("--undo 2", trained, "--undo", "2", "--output", tmp_path / "out")
     mistake("--undo nan", trained, "--undo", "nan", "--output", tmp_path / "out")
-    mistake("is not empty", trained, "--undo", "0.5", "--output", trained)
+    mistake("is there already", trained, "--undo", "0.5", "--output", trained)
+    mistake("is there already", trained, "--undo", "0.5", "--output", trained / WEIGHTS)
     mistake("cannot be read", tmp_path / "none", *output)
     unweighted = tmp_path / "unweighted"
     unweighted.mkdir()
@@ -71,6 +72,9 @@ def test_mistakes(trained, tmp_path, shuffleseg):
         (unweighted / name).write_bytes((trained / name).read_bytes())
     mistake("only trainings with class weights", unweighted, *output)
     (unweighted / "class_pixels.json").write_text("{}")
+    mistake("damaged", unweighted, *output)
+    counts = dict.fromkeys(LabelMap.named("camvid").names)
+    (unweighted / "class_pixels.json").write_text(json.dumps(counts))
     mistake("damaged", unweighted, *output)
     assert not (tmp_path / "out").exists()
     assert shuffleseg("rebalance", trained, *output)[0] == 0

@@ -21,6 +21,7 @@ TINY = (
     "optimization.epochs=10",
     "optimization.slow_start_steps=2",
     "optimization.ema_momentum=0.9",
+    "optimization.batch_norm_batches=2",
     "data.synthetic_share=0",
 )
 

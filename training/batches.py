@@ -73,6 +73,15 @@ class AugmentedBatches:
             self._draw_view(start + row, (images[row], labels[row]))
         return images, labels
 
+    def whole(self, step: int) -> np.ndarray:
+        """All processes' images of step `step`, float32 [batch_size, h, w, 3]."""
+        width, height = self.augmentation.crop
+        images = np.empty((self.batch_size, height, width, 3), np.float32)
+        labels = np.empty((height, width), np.uint8)
+        for row in range(self.batch_size):
+            self._draw_view(step * self.batch_size + row, (images[row], labels))
+        return images
+
     def _draw_view(self, sample: int, out: tuple[np.ndarray, np.ndarray]) -> None:
         """Fill `out` with a view; `sample` counts all views since the training's start."""
         epoch, position = divmod(sample, len(self.dataset))

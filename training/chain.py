@@ -5,11 +5,13 @@ A stage whose network is another one, with another head say, takes the backbone 
 
 from __future__ import annotations
 
+import inspect
 import os
 from pathlib import Path
 
 from shuffleseg_core.datasets import DATASETS
 from shuffleseg_core.errors import UserError
+from shuffleseg_core.models import ARCHITECTURES
 from shuffleseg_core.user_path import user_path
 
 from .cluster import Cluster
@@ -18,6 +20,17 @@ from .recipe import Recipe
 from .run_folder import RunFolder
 from .start import Start
 from .trainer import TrainingOptions, train
+
+#: Options of the networks that leave all weights' shapes as they are.
+_KEEP_SHAPES = (
+    "align_corners",
+    "backbone_momentum",
+    "dropout",
+    "head_momentum",
+    "output_stride",
+    "stage4_rate_1",
+    "upsample",
+)
 
 
 def parse_roots(texts: list[str], stages: tuple[Recipe, ...]) -> dict[str, str]:
@@ -109,9 +122,16 @@ def train_stages(
 
 def _same_network(stage: Recipe, other: Recipe) -> bool:
     """Whether the weights of one fit into the other as a whole, classifiers aside."""
-    how_it_trains = ("dropout", "backbone_momentum", "head_momentum")
-    first, second = (
-        {key: value for key, value in recipe.model.items() if key not in how_it_trains}
-        for recipe in (stage, other)
-    )
+    first, second = (_shape_options(recipe.model) for recipe in (stage, other))
     return first == second
+
+
+def _shape_options(model: dict) -> dict:
+    """The options that change a network's weights in number or shape, defaults filled in."""
+    function = ARCHITECTURES[model["architecture"]]
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(function).parameters.items()
+    }
+    options = {**defaults, **model}
+    return {key: value for key, value in options.items() if key not in _KEEP_SHAPES}

@@ -45,13 +45,15 @@ def run(args) -> int:
         ) from error
     source, target = RunFolder(user_path(args.folder)), RunFolder(user_path(args.output))
     network = TrainedNetwork.load_record(source.path)
-    if target.path.exists() and any(target.path.iterdir()):
-        raise UserError(f"{target.path}: is not empty; give a new folder as --output")
+    if target.path.exists() and not (target.path.is_dir() and not os.listdir(target.path)):
+        raise UserError(f"{target.path}: is there already; give a new folder as --output")
     if _UNDONE in network.training:
         raise UserError(f"{source.path}: is rebalanced already; give the folder of the training")
     try:
         pixels = json.loads(source.class_pixels.read_text(encoding="utf-8"))
         counts = np.array([pixels[name] for name in network.label_map.names], float)
+        if not (np.isfinite(counts).all() and (counts >= 0).all()):
+            raise ValueError("counts that are none")
     except OSError as error:
         raise UserError(
             f"{source.class_pixels}: cannot be read: {error.strerror}; only trainings with class "

@@ -109,6 +109,8 @@ class OptimizationRecipe:
             classes in the losses with a cross-entropy.
         ema_momentum: validate and end with a moving average of the weights, of which each step
             keeps this share; 0 takes the last weights themselves.
+        batch_norm_batches: after the last step, take the batch norms' statistics from so many
+            batches (see `estimate_batch_norms`); 0 leaves the moving averages.
         class_weights: `enet` (see `enet_class_weights`) or `none`.
         precision: `float32`, `mixed_bfloat16` or `mixed_float16`: what is computed in. Weights,
             batch norms' statistics, logits and loss stay float32.
@@ -128,6 +130,7 @@ class OptimizationRecipe:
     class_weights: str = "none"
     label_smoothing: float = 0.0
     ema_momentum: float = 0.0
+    batch_norm_batches: int = 0
     precision: str = "float32"
     seed: int = 1
 
@@ -306,6 +309,7 @@ def _from_dict(data: dict, name: str, stage: str | None) -> Recipe:
         ),
         (0 <= optimization.label_smoothing < 1, "0 <= label_smoothing < 1"),
         (0 <= optimization.ema_momentum < 1, "0 <= ema_momentum < 1"),
+        (optimization.batch_norm_batches >= 0, "batch_norm_batches >= 0"),
         (optimization.batch_size >= 1, "batch_size >= 1"),
         (
             (optimization.epochs is None) != (optimization.steps is None),

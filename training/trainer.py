@@ -26,6 +26,7 @@ from shuffleseg_core.size import parse_size
 from shuffleseg_core.synthetic_dataset import SyntheticDataset
 
 from .augmentation import Augmentation
+from .batch_norm_statistics import estimate_batch_norms
 from .batches import AugmentedBatches
 from .checkpoint import Checkpoint
 from .class_weights import enet_class_weights
@@ -224,6 +225,10 @@ def _train_locked(
         with engine.local_scope():
             trained = network.build()  # without the optimizer's state
             trained.set_weights(weights)
+            if settings.batch_norm_batches:
+                steps = range(total_steps, total_steps + settings.batch_norm_batches)
+                progress = tqdm(steps, desc="batch norms", unit="batch", leave=False, disable=None)
+                estimate_batch_norms(trained, (batches.whole(step) for step in progress))
             save_weights(trained, run.weights)
     _any(engine, False)  # the next stage reads what was just written
     return run

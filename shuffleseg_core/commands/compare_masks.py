@@ -1,8 +1,7 @@
 """`shuffleseg compare-masks`: several models' masks side by side, as figure 6 of the paper."""
 
-from pathlib import Path
-
 from ..errors import UserError
+from .named_path import parse_named_path
 
 HELP = "draw images, their truth and the masks of several models into one picture"
 
@@ -14,8 +13,8 @@ def add_arguments(parser):
         required=True,
         dest="models",
         metavar="[NAME=]MODEL",
-        help=".tflite file or run folder of a training, with a name for its column; may be "
-        "given again",
+        help="shipped model, .tflite file or run folder of a training, with a name for its "
+        "column; may be given again",
     )
     parser.add_argument("--dataset", default="camvid", help="data set layout (%(default)s)")
     parser.add_argument("--root", required=True, metavar="DIR", help="folder of the data set")
@@ -42,15 +41,16 @@ def run(args) -> int:
     from ..mask_comparison import ComparedFrame, draw_comparison
 
     output = check_png_name("--output", args.output)
+    if args.worst is not None and args.frames:
+        raise UserError("give either --worst or --frames")
+    if args.worst is not None and args.worst < 1:
+        raise UserError(f"--worst {args.worst}: give 1 or more")
     dataset = open_dataset(args.dataset, args.root, args.split)
-    if args.worst is not None and (args.frames or args.worst < 1):
-        raise UserError(f"--worst {args.worst}: give 1 or more, and no --frames")
     indices = _chosen(dataset, args.frames)
     names, predictors = [], []
     for text in args.models:
-        name, _, path = ("", "", text) if Path(text).exists() else text.partition("=")
-        path = path or text
-        names.append(name or Path(path).stem)
+        name, path = parse_named_path(text)
+        names.append(name)
         predictors.append(open_predictor(path, num_threads=args.threads))
         check_classes(predictors[-1], dataset)
     if args.worst:

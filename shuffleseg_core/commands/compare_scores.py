@@ -2,9 +2,10 @@
 
 import json
 import math
-from pathlib import Path
 
 from ..errors import UserError, first_line
+from ..user_path import user_path
+from .named_path import parse_named_path
 
 HELP = "draw the scores that `evaluate --json` wrote as bars, class by class"
 
@@ -27,9 +28,8 @@ def run(args) -> int:
     output = check_png_name("--output", args.output)
     names, reports = [], []
     for text in args.scores:
-        name, _, path = ("", "", text) if Path(text).exists() else text.partition("=")
-        path = path or text
-        names.append(name or Path(path).stem)
+        name, path = parse_named_path(text)
+        names.append(name)
         reports.append(_read(path))
         if list(reports[-1]["iou"]) != list(reports[0]["iou"]):
             raise UserError(f"{path}: its classes are not those of {args.scores[0]}")
@@ -50,7 +50,7 @@ def run(args) -> int:
 def _read(path: str) -> dict:
     """What `evaluate` wrote; classes without a score have NaN."""
     try:
-        report = json.loads(Path(path).read_text(encoding="utf-8"))
+        report = json.loads(user_path(path).read_text(encoding="utf-8"))
         iou = {
             name: math.nan if value is None else float(value)
             for name, value in report["iou"].items()
@@ -61,6 +61,8 @@ def _read(path: str) -> dict:
         raise UserError(
             f"{path}: not what `shuffleseg evaluate --json` writes: {first_line(error)}"
         ) from error
+    if any(math.isinf(value) for value in iou.values()):
+        raise UserError(f"{path}: a score in it is infinite")
     if not iou:
         raise UserError(f"{path}: no classes in it")
     return {**report, "iou": iou}

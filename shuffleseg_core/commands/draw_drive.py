@@ -1,5 +1,6 @@
 """`shuffleseg draw-drive`: the procedural street as labelled images in CamVid's layout."""
 
+import os
 import re
 
 from ..errors import UserError
@@ -36,14 +37,18 @@ def run(args) -> int:
     seeds = _seeds(args.seeds)
     if not 1 <= args.frames <= _DRIVE_FRAMES:
         raise UserError(f"--frames is {args.frames}; give 1 to {_DRIVE_FRAMES}")
-    if not re.fullmatch(r"[\w.-]+", args.split):
+    if not re.fullmatch(r"\w[\w.-]*", args.split):
         raise UserError(f"--split {args.split}: give letters, digits, '.', '_' and '-'")
+    if not args.output:
+        raise UserError("--output is empty; give a folder")
     size = parse_size(args.size)
     folder = user_path(args.output) / args.split
     images, labels = folder / "images", folder / "labels"
     try:
+        if folder.exists() and not (folder.is_dir() and not os.listdir(folder)):
+            raise UserError(f"{folder}: is there already; give another --output or --split")
         for path in (images, labels):
-            path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror}") from error
     with tqdm(total=len(seeds) * args.frames, unit="frame", disable=None, leave=False) as bar:

@@ -34,12 +34,14 @@ def draw_score_bars(
     )
     axes = figure.subplots()
     places = np.arange(len(heads), dtype=float)
+    handles = []
     places[1:] += 0.3  # sets the mean apart
-    for number, (of_model, name) in enumerate(zip(scores, names)):
+    for number, of_model in enumerate(scores):
         values = 100 * np.array([of_model[key] for key in classes], float)
         values = np.array([np.nanmean(values) if np.isfinite(values).any() else np.nan, *values])
         rows = places + (number - (len(scores) - 1) / 2) * height
-        bars = axes.barh(rows, np.nan_to_num(values), height, label=name)
+        bars = axes.barh(rows, np.nan_to_num(values), height)
+        handles.append(bars)
         words = ["–" if np.isnan(value) else f"{value:.1f}" for value in values]
         axes.bar_label(bars, words, padding=2, fontsize=8)
     axes.set_yticks(places, heads, parse_math=False)
@@ -49,5 +51,7 @@ def draw_score_bars(
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     if len(scores) > 1:
-        axes.legend(loc="lower right", frameon=False)
+        legend = axes.legend(handles, names, loc="lower right", frameon=False)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
     save_png(figure, path)

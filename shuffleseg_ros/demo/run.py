@@ -34,7 +34,7 @@ _START_TIMEOUT = 60.0  # seconds until the first label image; seconds are usual
 class _Interruption:
     """Ctrl-C or SIGTERM as a KeyboardInterrupt, but never in the midst of rclpy's own work.
 
-    Raised there, it may arrive in a message's constructor, which C++ called, or leave an executor
+    Raised there, it may arrive where C++ calls Python, which drops it, or leave an executor
     half-way, and the clean-up that spins it once more then fails.
     """
 
@@ -100,28 +100,30 @@ def run_demo(
     with contextlib.ExitStack() as ending:  # in reverse order, whatever happens
         for number in (signal.SIGINT, signal.SIGTERM):
             ending.callback(signal.signal, number, signal.signal(number, _interruption.arrived))
-        node = RosProcess(
-            "shuffleseg_ros.segmentation_node", {"model": model, "num_threads": threads}
-        )
-        ending.callback(node.stop)
-        player = RosProcess(
-            "shuffleseg_ros.drive_player",
-            # Node and monitor: what is played is labelled and counted from the first frame on.
-            {"drive": drive, "rate": float(rate), "loop": True, "wait_for_subscribers": 2},
-        )
-        ending.callback(player.stop)
-        gallery = Gallery(folder / "video.mp4", label_map, rate or 15.0)
-        ending.callback(gallery.close)
-        # Without ROS's own handlers: Ctrl-C is a KeyboardInterrupt here and nothing else.
-        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        ending.callback(rclpy.try_shutdown)
-        monitor = Monitor(label_map, gallery.add)
-        ending.callback(monitor.destroy_node)
-        executor = SingleThreadedExecutor()
-        executor.add_node(monitor)
-        # Frames under way when the player stopped are still to be counted.
-        ending.callback(_spin, executor, 0.5)
-        ending.callback(player.stop)
+        # Held, so that each process and each part of rclpy is there with its end, or not at all.
+        with _interruption.held():
+            node = RosProcess(
+                "shuffleseg_ros.segmentation_node", {"model": model, "num_threads": threads}
+            )
+            ending.callback(node.stop)
+            player = RosProcess(
+                "shuffleseg_ros.drive_player",
+                # Node and monitor: what is played is labelled and counted from the first frame on.
+                {"drive": drive, "rate": float(rate), "loop": True, "wait_for_subscribers": 2},
+            )
+            ending.callback(player.stop)
+            gallery = Gallery(folder / "video.mp4", label_map, rate or 15.0)
+            ending.callback(gallery.close)
+            # Without ROS's own handlers: Ctrl-C is a KeyboardInterrupt here and nothing else.
+            rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+            ending.callback(rclpy.try_shutdown)
+            monitor = Monitor(label_map, gallery.add)
+            ending.callback(monitor.destroy_node)
+            executor = SingleThreadedExecutor()
+            executor.add_node(monitor)
+            # Frames under way when the player stopped are still to be counted.
+            ending.callback(_spin, executor, 0.5)
+            ending.callback(player.stop)
         resident: list[float] = []
         interrupted = False
         try:
