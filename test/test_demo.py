@@ -97,7 +97,10 @@ def test_it_can_be_ended_at_any_time(tiny_tflite, tmp_path, how, labelling):
     if labelling:
         assert "first label" in process.stdout.readline()
     process.send_signal(how)
-    _, errors = process.communicate(timeout=60)
+    try:
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()  # one that goes on would slow all tests after it
     _wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
     if how == signal.SIGKILL:
         return
