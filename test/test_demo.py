@@ -1,5 +1,6 @@
 """The demo as `make demo` runs it, in a real ROS graph."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -72,6 +73,14 @@ def _children(pid):
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def _runs(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"  # a zombie waits for an init that may never look
+
+
 def _wait_until(condition):
     end = time.monotonic() + 60
     while not condition():
@@ -99,9 +108,12 @@ def test_it_can_be_ended_at_any_time(tiny_tflite, tmp_path, how, labelling):
     process.send_signal(how)
     try:
         _, errors = process.communicate(timeout=60)
-    finally:
-        process.kill()  # one that goes on would slow all tests after it
-    _wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
+        _wait_until(lambda: not any(map(_runs, children)))
+    finally:  # one that goes on would spoil the tests after it
+        process.kill()
+        for pid in filter(_runs, children):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     if how == signal.SIGKILL:
         return
     assert process.returncode == 130, errors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import signal
 import subprocess
@@ -48,7 +49,7 @@ class RosProcess:
             stderr=subprocess.STDOUT,
             # Ctrl-C in the terminal must reach the demo, which then ends its processes in order.
             start_new_session=True,
-            preexec_fn=_endable,
+            preexec_fn=functools.partial(_endable, os.getpid()),
         )
 
     @property
@@ -86,9 +87,13 @@ class RosProcess:
         return None
 
 
-def _endable() -> None:
+def _endable(parent: int) -> None:
     """In a child: let Ctrl-C end it, and (on Linux) the death of its parent, however that died."""
     # Shells start background jobs with SIGINT ignored, which children would inherit.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if _prctl is not None:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+        # It comes once. Python may drop the KeyboardInterrupt that it makes of SIGINT (in the
+        # callbacks of its import locks, say); SIGTERM ends it, or is heard by rclpy's own handler.
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before that
+            os._exit(1)
