@@ -22,6 +22,6 @@ __all__ = [
     "UserError",
     "colorize",
     "default_model_path",
-    "shipped_models",
     "overlay",
+    "shipped_models",
 ]

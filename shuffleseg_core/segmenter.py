@@ -13,7 +13,7 @@ from .errors import UserError
 from .interpreter import open_interpreter
 from .label_map import LabelMap
 from .model_description import read_description
-from .shipped_models import model_path
+from .shipped_models import find_model
 from .size import format_size
 from .tflite_file import TFLiteFile
 from .upsampling import LabelUpsampler
@@ -76,7 +76,7 @@ class Segmenter:
     def __init__(self, model: str | os.PathLike | None = None, num_threads: int = 2):
         if not 1 <= num_threads <= MAX_THREADS:
             raise UserError(f"num_threads is {num_threads}; give 1 to {MAX_THREADS}")
-        self.model_path = model_path(model)
+        self.model_path = find_model(model)
         self.num_threads = num_threads
         file = TFLiteFile(self.model_path)
         self.description = read_description(file)

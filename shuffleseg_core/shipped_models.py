@@ -24,7 +24,7 @@ def default_model_path() -> Path:
     return shipped_models()[DEFAULT_MODEL]
 
 
-def model_path(model: str | os.PathLike | None) -> Path:
+def find_model(model: str | os.PathLike | None) -> Path:
     """The file that a user means: None or "" the default, a shipped model's name, or a path.
 
     A file or folder of that name in the working directory comes before a shipped model.

@@ -11,7 +11,7 @@ from .synthetic_drive import SyntheticDrive
 
 #: Drives with seeds below this stay out of training: demo, tests and scores use them.
 FIRST_TRAINING_SEED = 1000
-_DRIVE_FRAMES = 300
+DRIVE_FRAMES = 300
 
 
 class SyntheticDataset:
@@ -51,6 +51,6 @@ class SyntheticDataset:
         return self._drive_frames(self.first_seed + drive)[frame]
 
     def _draw(self, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        drive = SyntheticDrive(seed, *self.size, num_frames=_DRIVE_FRAMES)
-        step = _DRIVE_FRAMES / self.frames_per_drive
+        drive = SyntheticDrive(seed, *self.size, num_frames=DRIVE_FRAMES)
+        step = DRIVE_FRAMES / self.frames_per_drive
         return [drive.frame(int(frame * step)) for frame in range(self.frames_per_drive)]

@@ -542,12 +542,12 @@ def test_own_run_folder(tmp_path, rng):
 
 def test_backbone_of_a_network_with_another_head(tmp_path):
     source = run_folder(tmp_path / "run", head="dpc")
-    model = half_network(head="basic")
+    model = network(head="basic", depth_multiplier=0.5)
     before = {layer.name: layer.get_weights() for layer in model.layers}
     with pytest.raises(UserError, match="set model.head to dpc, .*--backbone-only"):
         load_starting_weights(model, tmp_path / "run")
 
-    report = load_starting_weights(model, tmp_path / "run", backbone_only=True)
+    report = load_starting_weights(model, tmp_path / "run", head="none")
     assert "backbone of the weights of run" in str(report) and "fresh: head, classifier" in str(
         report
     )
@@ -556,6 +556,23 @@ def test_backbone_of_a_network_with_another_head(tmp_path):
         expected = source.get_layer(layer.name).get_weights() if of_backbone else before[layer.name]
         for weights, wanted in zip(layer.get_weights(), expected):
             np.testing.assert_array_equal(weights, wanted)
+
+
+def test_a_head_is_taken_if_it_fits(tmp_path):
+    source = run_folder(tmp_path / "run", head="dpc")
+    # Neither option changes the weights.
+    same = network(head="dpc", depth_multiplier=0.5, output_stride=8, dropout=0.3)
+    report = load_starting_weights(same, tmp_path / "run", head="if_it_fits")
+    assert not report.backbone_alone
+    for layer in filter(lambda layer: layer.weights, source.layers):
+        for weights, wanted in zip(same.get_layer(layer.name).get_weights(), layer.get_weights()):
+            if layer.name != "logits":
+                np.testing.assert_array_equal(weights, wanted)
+    for options in ({"head": "basic"}, {"head": "dpc", "head_width": 64}):
+        report = load_starting_weights(
+            network(depth_multiplier=0.5, **options), tmp_path / "run", head="if_it_fits"
+        )
+        assert report.backbone_alone
 
 
 def test_broken_run_folders_are_refused(tmp_path):

@@ -81,6 +81,7 @@ def test_stages_share_what_they_do_not_change(tmp_path):
     path.write_text(STAGED)
     first, second = load_recipe(str(path))
     assert (first.title, second.title) == ("two/first", "two/second")
+    assert (first.after, second.after) == (None, "first")
     assert (first.data.dataset, second.data.dataset) == ("coco", "camvid")
     assert (first.optimization.steps, second.optimization.steps) == (10, 20)
     assert first.optimization.learning_rate == second.optimization.learning_rate == 1e-3
@@ -88,6 +89,17 @@ def test_stages_share_what_they_do_not_change(tmp_path):
     first, second = load_recipe(str(path), changes)
     assert (first.optimization.steps, second.optimization.steps) == (10, 5)
     assert first.optimization.batch_size == second.optimization.batch_size == 3
+
+
+def test_a_stage_may_begin_with_any_earlier_one(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    more = "{after: first, data: {dataset: camvid}}", "{after: null, data: {dataset: camvid}}"
+    path.write_text(STAGED + "".join(f"  more{n}: {text}\n" for n, text in enumerate(more)))
+    stages = load_recipe(str(path))
+    assert [stage.after for stage in stages] == [None, "first", "first", None]
+    frozen = ("optimization.freeze_batch_norms=true", "optimization.batch_norm_batches=3")
+    with pytest.raises(UserError, match="freeze_batch_norms goes without batch_norm_batches"):
+        load_recipe(str(path), frozen)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +111,8 @@ def test_stages_share_what_they_do_not_change(tmp_path):
         ("{data: {data: {dataset: coco}}}", "name it by"),
         ("{a b: {data: {dataset: coco}}}", "name it by"),
         ("{a: {data: {dataset: coco}, stages: {}}}", "no section 'stages'"),
+        ("{a: {after: b}, b: {}}", "stage a: after is 'b'.*there is none"),
+        ("{a: {}, b: {}, c: {after: [a]}}", "stage c: after is .*earlier stage: a, b"),
     ],
 )
 def test_wrong_stages_are_named(tmp_path, stages, words):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from shuffleseg_core import Segmenter, UserError, default_model_path, shipped_models
-from shuffleseg_core.shipped_models import DEFAULT_MODEL, model_path
+from shuffleseg_core.shipped_models import DEFAULT_MODEL, find_model
 from shuffleseg_core.synthetic_drive import SyntheticDrive
 from shuffleseg_core.tflite_file import TFLiteFile
 
@@ -78,10 +78,10 @@ def _row(card, head):
 
 def test_paths_come_before_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert model_path("camvid_fast") == MODELS["camvid_fast"]
-    assert model_path("") == model_path(None) == default_model_path()
-    assert str(model_path("other.tflite")) == "other.tflite"
+    assert find_model("camvid_fast") == MODELS["camvid_fast"]
+    assert find_model("") == find_model(None) == default_model_path()
+    assert str(find_model("other.tflite")) == "other.tflite"
     with pytest.raises(UserError, match="camvid_fats: .*camvid_accurate"):
-        model_path("camvid_fats")
+        find_model("camvid_fats")
     (tmp_path / "camvid_fast").mkdir()  # a run folder, say
-    assert str(model_path("camvid_fast")) == "camvid_fast"
+    assert str(find_model("camvid_fast")) == "camvid_fast"

@@ -1,4 +1,4 @@
-"""Batch norms' statistics of the final weights, in place of their moving averages.
+"""Batch norms' statistics: kept as they are, or taken from the final weights.
 
 Moving averages hold what the layers put out while the weights still moved. After few steps they
 lag so far that a network scores points below what it can (Wu & Johnson, arXiv:2105.07576, section
@@ -13,6 +13,16 @@ import keras
 import numpy as np
 
 
+def freeze_batch_norms(model: keras.Model) -> None:
+    """Let training use the batch norms as inference does, and leave them as they are.
+
+    To be called before the model is compiled. What DeepLabv3 (Chen et al., arXiv:1706.05587,
+    section 4.1) does late in training; each batch norm is then one multiplication and addition.
+    """
+    for layer in _batch_norms(model):
+        layer.trainable = False
+
+
 def estimate_batch_norms(model: keras.Model, batches: Iterable[np.ndarray]) -> None:
     """Give the batch norms the mean and variance of what they see in `batches`.
 
@@ -22,34 +32,32 @@ def estimate_batch_norms(model: keras.Model, batches: Iterable[np.ndarray]) -> N
         model: built, with its final weights; nothing but the statistics changes.
         batches: at least one, float32 [B, H, W, 3], as in training.
     """
-    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    norms = _batch_norms(model)
     dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
-    before = [layer.momentum for layer in norms], [layer.rate for layer in dropouts]
+    momenta, rates = [layer.momentum for layer in norms], [layer.rate for layer in dropouts]
+    sums = [np.zeros((2, *layer.moving_mean.shape)) for layer in norms]  # of x and x²
     count = 0
     try:
         for layer in norms:
             layer.momentum = 0.0  # what a pass leaves is its own batch's
         for layer in dropouts:
             layer.rate = 0.0
-        for count, images in enumerate(batches, 1):
+        for images in batches:
             model(images, training=True)
-            means, variances = ([np.asarray(v, np.float64) for v in of] for of in _moving(norms))
-            squares = [variance + mean**2 for mean, variance in zip(means, variances)]
-            if count == 1:
-                sums = means, squares
-            else:
-                for total, more in zip((*sums[0], *sums[1]), (*means, *squares)):
-                    total += more
+            count += 1
+            for total, layer in zip(sums, norms):
+                mean = np.asarray(layer.moving_mean.value, np.float64)
+                total += mean, np.asarray(layer.moving_variance.value) + mean**2
     finally:
-        for layer, momentum in zip(norms, before[0]):
+        for layer, momentum in zip(norms, momenta):
             layer.momentum = momentum
-        for layer, rate in zip(dropouts, before[1]):
+        for layer, rate in zip(dropouts, rates):
             layer.rate = rate
-    for layer, mean, square in zip(norms, *sums):
-        layer.moving_mean.assign((mean / count).astype(np.float32))
-        variance = square / count - (mean / count) ** 2
-        layer.moving_variance.assign(np.maximum(variance, 0).astype(np.float32))
+    for layer, total in zip(norms, sums):
+        mean, square = total / count
+        layer.moving_mean.assign(mean.astype(np.float32))
+        layer.moving_variance.assign(np.maximum(square - mean**2, 0).astype(np.float32))
 
 
-def _moving(norms):
-    return [n.moving_mean.value for n in norms], [n.moving_variance.value for n in norms]
+def _batch_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
+    return [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]

@@ -65,22 +65,19 @@ class AugmentedBatches:
         Returns:
             float32 [B, h, w, 3] with values 0–255 and uint8 [B, h, w] ids.
         """
-        width, height = self.augmentation.crop
-        images = np.empty((self.share, height, width, 3), np.float32)
-        labels = np.empty((self.share, height, width), np.uint8)
-        start = step * self.batch_size + self.first
-        for row in range(self.share):
-            self._draw_view(start + row, (images[row], labels[row]))
-        return images, labels
+        return self._views(step * self.batch_size + self.first, self.share)
 
     def whole(self, step: int) -> np.ndarray:
         """All processes' images of step `step`, float32 [batch_size, h, w, 3]."""
+        return self._views(step * self.batch_size, self.batch_size)[0]
+
+    def _views(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         width, height = self.augmentation.crop
-        images = np.empty((self.batch_size, height, width, 3), np.float32)
-        labels = np.empty((height, width), np.uint8)
-        for row in range(self.batch_size):
-            self._draw_view(step * self.batch_size + row, (images[row], labels))
-        return images
+        images = np.empty((count, height, width, 3), np.float32)
+        labels = np.empty((count, height, width), np.uint8)
+        for row in range(count):
+            self._draw_view(first + row, (images[row], labels[row]))
+        return images, labels
 
     def _draw_view(self, sample: int, out: tuple[np.ndarray, np.ndarray]) -> None:
         """Fill `out` with a view; `sample` counts all views since the training's start."""

@@ -1,17 +1,15 @@
-"""A recipe's stages one after another, each from the weights of the one before.
+"""A recipe's stages one after another, each from the weights of an earlier one.
 
 A stage whose network is another one, with another head say, takes the backbone alone.
 """
 
 from __future__ import annotations
 
-import inspect
 import os
 from pathlib import Path
 
 from shuffleseg_core.datasets import DATASETS
 from shuffleseg_core.errors import UserError
-from shuffleseg_core.models import ARCHITECTURES
 from shuffleseg_core.user_path import user_path
 
 from .cluster import Cluster
@@ -20,17 +18,6 @@ from .recipe import Recipe
 from .run_folder import RunFolder
 from .start import Start
 from .trainer import TrainingOptions, train
-
-#: Options of the networks that leave all weights' shapes as they are.
-_KEEP_SHAPES = (
-    "align_corners",
-    "backbone_momentum",
-    "dropout",
-    "head_momentum",
-    "output_stride",
-    "stage4_rate_1",
-    "upsample",
-)
 
 
 def parse_roots(texts: list[str], stages: tuple[Recipe, ...]) -> dict[str, str]:
@@ -80,7 +67,7 @@ def train_stages(
         output: the run folder; with several stages, each has a folder of its name in it.
         only: name of the one stage to run.
         start: weights for the first stage that is run; a later one starts from the weights of
-            the stage before it.
+            its `after`.
         backbone_only: take of `start` the backbone alone.
         cluster: the processes that train together.
         options: see `TrainingOptions`.
@@ -100,38 +87,21 @@ def train_stages(
         )
     wanted = [stage for stage in stages if only in (None, stage.stage)]
     root_of = parse_roots(roots, tuple(wanted))
-    start = None if start is None else Start(user_path(start), backbone_only)
+    start = (
+        None if start is None else Start(user_path(start), "none" if backbone_only else "required")
+    )
     engine = open_engine(cluster)
     run = None
-    for index, stage in enumerate(stages):
-        if stage not in wanted:
-            continue
-        if start is None and index > 0:
-            before = RunFolder(folder / names[index - 1])
+    for stage in wanted:
+        if start is None and stage.after is not None:
+            before = RunFolder(folder / stage.after)
             if not before.weights.exists():
                 raise UserError(
                     f"{before.weights}: missing; stage {stage.stage} starts from the weights of "
-                    f"{names[index - 1]}: train that first, or give other weights by --start"
+                    f"{stage.after}: train that first, or give other weights by --start"
                 )
-            start = Start(before.path, backbone_only=not _same_network(stage, stages[index - 1]))
+            start = Start(before.path, head="if_it_fits")
         path = folder if stage.stage is None else folder / stage.stage
         run = train(stage, root_of[stage.data.dataset], path, engine, start, options)
         start = None
     return run
-
-
-def _same_network(stage: Recipe, other: Recipe) -> bool:
-    """Whether the weights of one fit into the other as a whole, classifiers aside."""
-    first, second = (_shape_options(recipe.model) for recipe in (stage, other))
-    return first == second
-
-
-def _shape_options(model: dict) -> dict:
-    """The options that change a network's weights in number or shape, defaults filled in."""
-    function = ARCHITECTURES[model["architecture"]]
-    defaults = {
-        name: parameter.default
-        for name, parameter in inspect.signature(function).parameters.items()
-    }
-    options = {**defaults, **model}
-    return {key: value for key, value in options.items() if key not in _KEEP_SHAPES}

@@ -27,6 +27,8 @@ def run(args) -> int:
     import numpy as np
 
     from shuffleseg_core.errors import UserError
+    from shuffleseg_core.import_weights.layer_weights import CLASSIFIER
+    from shuffleseg_core.keras_backend import choose_keras_backend
     from shuffleseg_core.trained_files import WEIGHTS
     from shuffleseg_core.user_path import user_path
 
@@ -35,7 +37,7 @@ def run(args) -> int:
 
     if not 0 <= args.undo <= 1:
         raise UserError(f"--undo {args.undo:g}: give 0 to 1")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    choose_keras_backend()
     try:
         from shuffleseg_core.models.trained_network import TrainedNetwork
         from shuffleseg_core.models.weights_file import save_weights
@@ -63,7 +65,7 @@ def run(args) -> int:
         raise UserError(f"{source.class_pixels}: damaged ({error}); train anew") from error
     model = network.build()
     network.load_weights(model, source.weights)
-    classifier = model.get_layer("logits")
+    classifier = model.get_layer(CLASSIFIER)
     kernel, bias = classifier.get_weights()
     shift = args.undo * np.log(enet_class_weights(counts))
     classifier.set_weights([kernel, (bias - shift + shift.mean()).astype(bias.dtype)])

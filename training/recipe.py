@@ -17,6 +17,7 @@ from shuffleseg_core.size import parse_size
 from .named_yaml import NamedYaml
 
 _SECTIONS = ("model", "data", "augmentation", "optimization", "about")
+_AFTER = "after"  # of a stage, beside its sections
 _CHOICES = {
     "optimizer": ("adam", "adamw"),
     "loss": ("cross_entropy", "ohem", "lovasz", "cross_entropy_lovasz"),
@@ -109,6 +110,8 @@ class OptimizationRecipe:
             classes in the losses with a cross-entropy.
         ema_momentum: validate and end with a moving average of the weights, of which each step
             keeps this share; 0 takes the last weights themselves.
+        freeze_batch_norms: train with the statistics, scales and offsets that the batch norms of
+            the starting weights have, as inference will use them; a step is a third shorter.
         batch_norm_batches: after the last step, take the batch norms' statistics from so many
             batches (see `estimate_batch_norms`); 0 leaves the moving averages.
         class_weights: `enet` (see `enet_class_weights`) or `none`.
@@ -130,6 +133,7 @@ class OptimizationRecipe:
     class_weights: str = "none"
     label_smoothing: float = 0.0
     ema_momentum: float = 0.0
+    freeze_batch_norms: bool = False
     batch_norm_batches: int = 0
     precision: str = "float32"
     seed: int = 1
@@ -142,6 +146,7 @@ class Recipe:
     Attributes:
         name: the file's stem.
         stage: the stage's name; None where the recipe has no stages.
+        after: the stage whose weights it begins with; None for a first one.
         model: `architecture` and the options of its function.
         data, augmentation, optimization: see there.
         about: words for the exported model's description (`licence`).
@@ -149,6 +154,7 @@ class Recipe:
 
     name: str
     stage: str | None
+    after: str | None
     model: dict
     data: DataRecipe
     augmentation: AugmentationRecipe
@@ -163,7 +169,7 @@ class Recipe:
     def to_dict(self) -> dict:
         """The YAML's content, defaults filled in."""
         data = dataclasses.asdict(self)
-        del data["name"], data["stage"]
+        del data["name"], data["stage"], data["after"]
         return data
 
 
@@ -220,6 +226,7 @@ def _split_stages(data: dict, name: str) -> dict[str | None, dict]:
     if not isinstance(listed, dict) or not listed:
         raise UserError(f"recipe {name}: stages is a mapping of NAME: sections")
     stages = {}
+    before = None
     for stage, sections in listed.items():
         if not (isinstance(stage, str) and stage.isidentifier()) or stage in _SECTIONS:
             raise UserError(
@@ -228,6 +235,13 @@ def _split_stages(data: dict, name: str) -> dict[str | None, dict]:
             )
         if not isinstance(sections, dict):
             raise UserError(f"recipe {name}: stage {stage} must hold sections as data")
+        sections = {_AFTER: before, **sections}
+        before = stage
+        if sections[_AFTER] not in (None, *stages):
+            raise UserError(
+                f"recipe {name}: stage {stage}: after is {sections[_AFTER]!r}; give an earlier "
+                f"stage: {', '.join(stages) or 'there is none'}"
+            )
         stages[stage] = copy.deepcopy(common)
         for section, values in sections.items():
             shared = stages[stage].get(section)
@@ -259,6 +273,7 @@ def _apply_override(stages: dict[str | None, dict], override: str) -> None:
 
 def _from_dict(data: dict, name: str, stage: str | None) -> Recipe:
     where = f"recipe {name}" if stage is None else f"recipe {name}: stage {stage}"
+    after = data.pop(_AFTER, None) if stage is not None else None
     for key in data:
         if key not in _SECTIONS:
             raise UserError(f"{where}: no section {key!r}; there are {_names(_SECTIONS)}")
@@ -276,6 +291,7 @@ def _from_dict(data: dict, name: str, stage: str | None) -> Recipe:
     recipe = Recipe(
         name=name,
         stage=stage,
+        after=after,
         model=data["model"],
         data=_section(DataRecipe, data["data"], f"{where}: data"),
         augmentation=_section(AugmentationRecipe, data["augmentation"], f"{where}: augmentation"),
@@ -310,6 +326,10 @@ def _from_dict(data: dict, name: str, stage: str | None) -> Recipe:
         (0 <= optimization.label_smoothing < 1, "0 <= label_smoothing < 1"),
         (0 <= optimization.ema_momentum < 1, "0 <= ema_momentum < 1"),
         (optimization.batch_norm_batches >= 0, "batch_norm_batches >= 0"),
+        (
+            not (optimization.freeze_batch_norms and optimization.batch_norm_batches),
+            "freeze_batch_norms goes without batch_norm_batches",
+        ),
         (optimization.batch_size >= 1, "batch_size >= 1"),
         (
             (optimization.epochs is None) != (optimization.steps is None),

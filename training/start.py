@@ -8,14 +8,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Start:
-    """Attributes:
-    path: file or folder of weights, see `load_starting_weights`.
-    backbone_only: leave its head and classifier aside.
+    """Weights to begin with; the attributes are arguments of `load_starting_weights`.
+
+    Attributes:
+        path: file or folder.
+        head: `required`, `if_it_fits` or `none`.
     """
 
     path: Path
-    backbone_only: bool = False
-
-    def __str__(self) -> str:
-        """For records: nothing of where the file lies."""
-        return ("backbone of " if self.backbone_only else "") + self.path.name
+    head: str = "required"

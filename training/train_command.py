@@ -1,8 +1,5 @@
 """`shuffleseg train`: run a recipe."""
 
-import os
-from importlib.util import find_spec
-
 from .recipe_options import add_recipe_option, add_set_option, add_workers_option
 
 HELP = "train a network by a recipe; run it again to go on after an interruption"
@@ -50,13 +47,12 @@ def add_arguments(parser):
 
 def run(args) -> int:
     from shuffleseg_core.errors import UserError
+    from shuffleseg_core.keras_backend import choose_keras_backend
 
     from .cluster import Cluster
     from .recipe import load_recipe
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # without TensorFlow's notes on itself
-    if find_spec("tensorflow") is None and find_spec("jax") is not None:
-        os.environ.setdefault("KERAS_BACKEND", "jax")
+    choose_keras_backend()
     if args.backbone_only and args.start is None:
         raise UserError("--backbone-only needs --start, which says whose backbone")
     stages = load_recipe(args.recipe, tuple(args.set))

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -26,7 +26,7 @@ from shuffleseg_core.size import parse_size
 from shuffleseg_core.synthetic_dataset import SyntheticDataset
 
 from .augmentation import Augmentation
-from .batch_norm_statistics import estimate_batch_norms
+from .batch_norm_statistics import estimate_batch_norms, freeze_batch_norms
 from .batches import AugmentedBatches
 from .checkpoint import Checkpoint
 from .class_weights import enet_class_weights
@@ -163,23 +163,37 @@ def _train_locked(
     crop = parse_size(recipe.augmentation.crop)
     steps_per_epoch = len(dataset) / settings.batch_size
     total_steps = settings.steps or math.ceil(settings.epochs * steps_per_epoch)
-    network = _network(recipe, dataset, total_steps, start)
+    network = _network(recipe, dataset, total_steps)
     with engine.scope():
         model = network.build(input_size=crop)
+        if settings.freeze_batch_norms:
+            freeze_batch_norms(model)
         model.compile(make_optimizer(settings, total_steps, model))
         checkpoint = Checkpoint(run.checkpoint, model)
         step, losses = checkpoint.restore()
+        if step == 0 and settings.freeze_batch_norms and start is None:
+            raise UserError(
+                f"recipe {recipe.title}: freeze_batch_norms needs weights to begin with; "
+                "give --start"
+            )
         if step == 0 and start is not None:
             from shuffleseg_core.import_weights import load_starting_weights
 
             report = _together(
                 engine,
                 lambda: load_starting_weights(
-                    model, start.path, dataset.label_map.names, start.backbone_only
+                    model, start.path, dataset.label_map.names, start.head
                 ),
             )
             if first:
                 print(report)
+            if settings.freeze_batch_norms and report.backbone_alone:
+                raise UserError(
+                    f"{start.path}: its head is another one, and with freeze_batch_norms the "
+                    "batch norms of a new head would stay as they begin; train it without first"
+                )
+            about = ("backbone of " if report.backbone_alone else "") + start.path.name
+            network = replace(network, training={**network.training, "start": about})
         engine.prepare(model, _loss(recipe, dataset, run, first, step), settings.seed)
     if _any(engine, step * engine.process_count != engine.sum(np.array([step]))[0]):
         raise UserError(
@@ -312,7 +326,8 @@ def _warn_of_few_steps(recipe: Recipe, total_steps: int) -> None:
             f"note: {slow} of {total_steps} steps are slow start; train longer, or lower "
             "optimization.slow_start_steps"
         )
-    for key in ("backbone_momentum", "head_momentum"):
+    moved = () if recipe.optimization.freeze_batch_norms else ("backbone_momentum", "head_momentum")
+    for key in moved:
         momentum = recipe.model.get(key, 0.0)
         # What is left of the initial statistics at the end.
         if isinstance(momentum, float) and momentum**total_steps > 0.01:
@@ -342,16 +357,14 @@ def _synthetic(recipe: Recipe, dataset: Dataset, size: tuple[int, int]):
     return synthetic, recipe.data.synthetic_share
 
 
-def _network(
-    recipe: Recipe, dataset: Dataset, total_steps: int, start: Start | None
-) -> TrainedNetwork:
+def _network(recipe: Recipe, dataset: Dataset, total_steps: int) -> TrainedNetwork:
     return TrainedNetwork(
         model=recipe.model,
         label_map=dataset.label_map,
         input_size=parse_size(recipe.augmentation.crop),
         training={
             "recipe": recipe.title,
-            "start": str(start or "random weights"),
+            "start": "random weights",
             "data": f"{dataset.name}, {len(dataset)} images",
             "synthetic_share": recipe.data.synthetic_share,
             "steps": total_steps,

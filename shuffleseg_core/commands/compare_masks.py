@@ -1,5 +1,7 @@
 """`shuffleseg compare-masks`: several models' masks side by side, as figure 6 of the paper."""
 
+import math
+
 from ..errors import UserError
 from .named_path import parse_named_path
 
@@ -84,15 +86,16 @@ def _chosen(dataset, text: str | None) -> list[int]:
 
 def _worst(dataset, predictor, number: int) -> list[int]:
     """Indices of the frames with the smallest shares of right pixels, the worst one first."""
-    import numpy as np
     from tqdm import tqdm
 
-    accuracy = np.ones(len(dataset))
+    from ..metrics import ConfusionMatrix
+
+    label_map = dataset.label_map
+    accuracy = []
     for index in tqdm(range(len(dataset)), unit="frame", disable=None, leave=False):
         image, truth = dataset.read(index)
-        counted = truth < len(dataset.label_map)
-        if dataset.label_map.ignore_id is not None:
-            counted &= truth != dataset.label_map.ignore_id
-        if counted.any():
-            accuracy[index] = (predictor.predict(image) == truth)[counted].mean()
-    return list(np.argsort(accuracy, kind="stable")[:number])
+        matrix = ConfusionMatrix(len(label_map), label_map.ignore_id)
+        matrix.update(truth, predictor.predict(image))
+        share = matrix.pixel_accuracy()
+        accuracy.append(1.0 if math.isnan(share) else share)  # nothing labelled, nothing wrong
+    return sorted(range(len(dataset)), key=accuracy.__getitem__)[:number]

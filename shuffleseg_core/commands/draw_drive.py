@@ -6,7 +6,6 @@ import re
 from ..errors import UserError
 
 HELP = "write the procedural street as labelled images, to score or to train on"
-_DRIVE_FRAMES = 300
 
 
 def add_arguments(parser):
@@ -31,12 +30,12 @@ def run(args) -> int:
 
     from ..image_file import write_png
     from ..size import parse_size
-    from ..synthetic_drive import SyntheticDrive
+    from ..synthetic_dataset import DRIVE_FRAMES, SyntheticDataset
     from ..user_path import user_path
 
     seeds = _seeds(args.seeds)
-    if not 1 <= args.frames <= _DRIVE_FRAMES:
-        raise UserError(f"--frames is {args.frames}; give 1 to {_DRIVE_FRAMES}")
+    if not 1 <= args.frames <= DRIVE_FRAMES:
+        raise UserError(f"--frames is {args.frames}; give 1 to {DRIVE_FRAMES}")
     if not re.fullmatch(r"\w[\w.-]*", args.split):
         raise UserError(f"--split {args.split}: give letters, digits, '.', '_' and '-'")
     if not args.output:
@@ -53,14 +52,13 @@ def run(args) -> int:
         raise UserError(f"{folder}: cannot be written: {error.strerror}") from error
     with tqdm(total=len(seeds) * args.frames, unit="frame", disable=None, leave=False) as bar:
         for seed in seeds:
-            try:
-                drive = SyntheticDrive(seed, *size, num_frames=_DRIVE_FRAMES)
-            except ValueError as error:
-                raise UserError(str(error)) from error
+            drive = SyntheticDataset(size, 1, args.frames, seed)  # which keeps its frames
             for number in range(args.frames):
-                index = number * _DRIVE_FRAMES // args.frames
-                image, ids = drive.frame(index)
-                name = f"{seed:04d}_{index:03d}.png"
+                try:
+                    image, ids = drive.read(number)
+                except ValueError as error:
+                    raise UserError(str(error)) from error
+                name = f"{seed:04d}_{number:03d}.png"
                 write_png(images / name, image)
                 write_png(labels / name, ids)
                 bar.update()

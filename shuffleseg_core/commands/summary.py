@@ -33,11 +33,11 @@ def run(args) -> int:
 
 def _file_report(path) -> dict:
     from ..segmenter import Segmenter
-    from ..shipped_models import model_path
+    from ..shipped_models import find_model
     from ..size import format_size
     from ..tflite_file import TFLiteFile
 
-    path = model_path(path)
+    path = find_model(path)
     file = TFLiteFile(path)
     segmenter = Segmenter(path, num_threads=1)
     description = segmenter.description

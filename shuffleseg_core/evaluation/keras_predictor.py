@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
-from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ..errors import UserError, first_line
+from ..keras_backend import choose_keras_backend
 from ..user_path import user_path
 
 #: Pads images, as in training: the middle of the pixels' range, 0 after equation 1.
@@ -156,9 +155,7 @@ def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _import_keras() -> None:
     """Import Keras on the backend that the user asked for, else on one that is installed."""
-    if find_spec("tensorflow") is None and find_spec("jax") is not None:
-        os.environ.setdefault("KERAS_BACKEND", "jax")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # without TensorFlow's notes on itself
+    choose_keras_backend()
     try:
         import keras  # noqa: F401
     except (ImportError, ValueError) as error:

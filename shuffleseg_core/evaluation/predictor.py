@@ -9,7 +9,7 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..errors import UserError
-from ..shipped_models import model_path
+from ..shipped_models import find_model
 
 _WEIGHT_SUFFIXES = (".h5", ".keras", ".hdf5")
 
@@ -50,7 +50,7 @@ def open_predictor(
     Raises:
         UserError: it cannot be opened, or an option does not fit it.
     """
-    path = model_path(model)
+    path = find_model(model)
     if path.is_dir():
         from .keras_predictor import KerasPredictor
 

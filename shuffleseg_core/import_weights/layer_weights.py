@@ -35,6 +35,11 @@ class LayerWeights:
     unit_variant: str | None = None
     classes: tuple[str, ...] | None = None
 
+    @property
+    def shapes(self) -> dict[str, list[tuple[int, ...]]]:
+        """Layer name → shapes of its weights."""
+        return {name: [array.shape for array in arrays] for name, arrays in self.layers.items()}
+
     def backbone(self) -> LayerWeights:
         """These without head and classifier."""
         layers = {name: of for name, of in self.layers.items() if name.startswith(BACKBONE)}

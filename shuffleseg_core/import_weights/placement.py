@@ -30,10 +30,15 @@ class PlacementReport:
     fresh: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
 
+    @property
+    def backbone_alone(self) -> bool:
+        """Whether the head kept its initial weights."""
+        return any(layer != CLASSIFIER for layer in self.fresh)
+
     def __str__(self) -> str:
         """One line for the user."""
         parts = [f"{self.source}: {len(self.placed)} layers placed"]
-        fresh = ["head"] if any(layer != CLASSIFIER for layer in self.fresh) else []
+        fresh = ["head"] if self.backbone_alone else []
         if CLASSIFIER in self.fresh:
             reason = self.dropped.get(CLASSIFIER)
             fresh.append(f"classifier ({reason})" if reason else "classifier")
@@ -61,9 +66,7 @@ def place(model, weights: LayerWeights, path, classes: Sequence[str] | None) -> 
         UserError: the file's network is another one.
     """
     ours = {layer.name: layer for layer in model.layers if layer.weights}
-    shapes = {name: [tuple(w.shape) for w in layer.weights] for name, layer in ours.items()}
-    theirs = {name: [w.shape for w in arrays] for name, arrays in weights.layers.items()}
-
+    shapes, theirs = _shapes(model), weights.shapes
     _compare_options(
         {**network_options(shapes), "unit_variant": unit_variant_of(model)},
         {**network_options(theirs), "unit_variant": weights.unit_variant},
@@ -98,6 +101,27 @@ def place(model, weights: LayerWeights, path, classes: Sequence[str] | None) -> 
         tuple(name for name in ours if name not in placed),
         weights.unused,
     )
+
+
+def head_fits(model, weights: LayerWeights) -> bool:
+    """Whether the file's head is the model's, by names and shapes of the layers before logits."""
+    ours, theirs = (
+        {
+            name: of
+            for name, of in shapes.items()
+            if name != CLASSIFIER and not name.startswith(BACKBONE)
+        }
+        for shapes in (_shapes(model), weights.shapes)
+    )
+    return ours == theirs
+
+
+def _shapes(model) -> dict[str, list[tuple[int, ...]]]:
+    return {
+        layer.name: [tuple(weight.shape) for weight in layer.weights]
+        for layer in model.layers
+        if layer.weights
+    }
 
 
 def _compare_options(ours: dict, theirs: dict, path) -> None:

@@ -12,7 +12,7 @@ from ..user_path import user_path
 from .layer_weights import LayerWeights
 from .mobile_segmentation_layout import from_mobile_segmentation
 from .own_weights import read_own_weights
-from .placement import PlacementReport, place
+from .placement import PlacementReport, head_fits, place
 from .pytorch_file import read_state_dict
 from .tf1_checkpoint import find_tf1_checkpoint, read_tf1_checkpoint
 from .torch_layouts import from_state_dict
@@ -24,7 +24,7 @@ def load_starting_weights(
     model,
     path: str | os.PathLike,
     classes: Sequence[str] | None = None,
-    backbone_only: bool = False,
+    head: str = "required",
 ) -> PlacementReport:
     """Fill a model with weights of a file.
 
@@ -38,7 +38,8 @@ def load_starting_weights(
         path: the file or folder.
         classes: names of the model's classes. A classifier in the file is dropped unless it has
             the same names in the same order; with None, unless it has as many classes.
-        backbone_only: leave the file's head and classifier aside, whatever they are.
+        head: where the file has one, `required` places it or raises, `if_it_fits` leaves a head
+            of other layers aside, `none` any; without it the classifier stays aside, too.
 
     Returns:
         What was placed and what was not.
@@ -49,7 +50,9 @@ def load_starting_weights(
     """
     path = user_path(path)
     weights = read_weights(path)
-    return place(model, weights.backbone() if backbone_only else weights, path, classes)
+    if head == "none" or (head == "if_it_fits" and not head_fits(model, weights)):
+        weights = weights.backbone()
+    return place(model, weights, path, classes)
 
 
 def read_weights(path: Path) -> LayerWeights:

@@ -18,7 +18,7 @@ from shuffleseg_core.errors import UserError
 from shuffleseg_core.json_output import write_json
 from shuffleseg_core.model_description import read_description
 from shuffleseg_core.segmenter import Segmenter
-from shuffleseg_core.shipped_models import model_path as find_model
+from shuffleseg_core.shipped_models import find_model
 from shuffleseg_core.tflite_file import TFLiteFile
 from shuffleseg_core.user_path import user_path
 
