@@ -142,38 +142,44 @@ def test_jax_trains_without_tensorflow(tmp_path):
     assert (output / "model.weights.h5").exists()
 
 
+STAGED = """
+model: {architecture: shufflenet_v2, head: basic, depth_multiplier: 0.5}
+data: {dataset: camvid}
+augmentation: {crop: 64x48}
+optimization: {batch_size: 2, steps: 2}
+stages:
+  first: {}
+  other: {model: {head: dpc}}
+  frozen: {after: first, optimization: {freeze_batch_norms: true}}
+"""
+
+
 @requires_tensorflow
-def test_stages_of_the_shipped_models(tmp_path, shuffleseg):
-    """A new head takes the backbone of its `after`; frozen batch norms stay as they come."""
+def test_stages_of_other_heads_and_frozen_batch_norms(tmp_path, shuffleseg):
     root, output = make_camvid_segnet(tmp_path / "data"), tmp_path / "run"
-    changes = (*ONE_STEP, "basic.optimization.steps=1")
-    command = train_command(root, output, recipe="camvid", changes=changes)[3:]
-    status, _, err = shuffleseg(*command)
+    recipe = tmp_path / "three.yaml"
+    recipe.write_text(STAGED)
+    status, _, err = shuffleseg(*train_command(root, output, recipe=recipe, changes=())[3:])
     assert status == 0, err
     starts = {
         stage: json.loads((output / stage / "model.json").read_text())["training"]["start"]
-        for stage in ("basic", "fast", "fast_frozen", "accurate", "accurate_frozen")
+        for stage in ("first", "other", "frozen")
     }
-    assert starts == {
-        "basic": "random weights",
-        "fast": "backbone of basic",
-        "fast_frozen": "fast",
-        "accurate": "backbone of fast",
-        "accurate_frozen": "accurate",
-    }
-    for stage in ("fast", "accurate"):
-        before, after = (
-            weights_of(output / name / "model.weights.h5") for name in (stage, f"{stage}_frozen")
-        )
-        moved = {name for name in before if not np.array_equal(before[name], after[name])}
-        assert moved and not any("norm" in name for name in moved)
+    assert starts == {"first": "random weights", "other": "backbone of first", "frozen": "first"}
+    before, after = (
+        weights_of(output / stage / "model.weights.h5") for stage in ("first", "frozen")
+    )
+    moved = {name for name in before if not np.array_equal(before[name], after[name])}
+    assert moved and not any("norm" in name for name in moved)
 
     # Without weights, or with a head that would begin with batch norms of no data, nothing begins.
-    for start, words in (([], "needs weights"), (["--start", output / "basic"], "head")):
-        alone = train_command(
-            root, tmp_path / "alone", "--stage", "fast_frozen", *start,
-            recipe="camvid", changes=changes,
-        )[3:]  # fmt: skip
-        status, _, err = shuffleseg(*alone)
+    other_head = ("--stage", "other", "--start", output / "first", "--backbone-only")
+    frozen = ("optimization.freeze_batch_norms=true",)
+    for options, words in (
+        (("--stage", "first"), "freeze_batch_norms needs weights"),
+        (other_head, "no head is taken"),
+    ):
+        command = train_command(root, tmp_path / "alone", *options, recipe=recipe, changes=frozen)
+        status, _, err = shuffleseg(*command[3:])
         assert status == 2 and words in err
-    assert not (tmp_path / "alone" / "fast_frozen" / "model.json").exists()
+    assert not list((tmp_path / "alone").rglob("model.json"))

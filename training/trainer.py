@@ -189,8 +189,8 @@ def _train_locked(
                 print(report)
             if settings.freeze_batch_norms and report.backbone_alone:
                 raise UserError(
-                    f"{start.path}: its head is another one, and with freeze_batch_norms the "
-                    "batch norms of a new head would stay as they begin; train it without first"
+                    f"{start.path}: no head is taken from it, and with freeze_batch_norms a new "
+                    "head's batch norms would stay as they begin; train it without first"
                 )
             about = ("backbone of " if report.backbone_alone else "") + start.path.name
             network = replace(network, training={**network.training, "start": about})
