@@ -123,7 +123,7 @@ def test_averaged_weights_are_the_moving_average(name):
         model.optimizer.apply([keras.ops.full(v.shape, step + 1.0) for v in variables], variables)
         now = model.get_weights()
         average = now if average is None else [0.8 * a + 0.2 * b for a, b in zip(average, now)]
-    for found, expected in zip(averaged_weights(model), average):
+    for found, expected in zip(averaged_weights(model, model), average):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
     for found, expected in zip(model.get_weights(), now):
         np.testing.assert_array_equal(found, expected)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from conftest import requires_tensorflow
+from shuffleseg_core.datasets import open_dataset
 from tiny_datasets import (
     make_camvid_segnet,
     make_cityscapes_coarse,
@@ -15,7 +16,7 @@ from tiny_datasets import (
     make_folder,
     make_voc2012,
 )
-from tiny_training import run, train_command, weights_of
+from tiny_training import run, save_teacher, train_command, weights_of
 
 pytest.importorskip("keras", exc_type=ImportError)
 
@@ -123,10 +124,17 @@ def test_other_layouts_losses_and_precisions_train(make, dataset, changes, tmp_p
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_jax_trains_without_tensorflow(tmp_path):
-    """In a process where TensorFlow cannot be imported, in mixed precision."""
+    """In a process where TensorFlow cannot be imported, in mixed precision, from a teacher."""
     root = make_folder(tmp_path / "data")
     output = tmp_path / "run"
-    changes = (*ONE_STEP, "data.dataset=folder", "optimization.precision=mixed_bfloat16")
+    save_teacher(tmp_path / "teacher", open_dataset("folder", root, "train").label_map)
+    changes = (
+        *ONE_STEP,
+        "data.dataset=folder",
+        "optimization.precision=mixed_bfloat16",
+        f"optimization.teacher={tmp_path / 'teacher'}",
+        "optimization.distillation_weight=1",
+    )
     command = train_command(root, output, changes=changes)
     hide = (
         "import importlib.machinery, sys\n"

@@ -21,6 +21,8 @@ TINY = (
     "optimization.epochs=10",
     "optimization.slow_start_steps=2",
     "optimization.ema_momentum=0.9",
+    "optimization.auxiliary_layer=stage3_output",
+    "optimization.auxiliary_weight=0.4",
     "optimization.batch_norm_batches=2",
     "data.synthetic_share=0",
 )
@@ -38,6 +40,23 @@ def train_command(root, output, *more, recipe="camvid_basic", changes=TINY):
         "--output", str(output), "--checkpoint-steps", "5", "--val-epochs", "5", *settings,
         *map(str, more),
     ]  # fmt: skip
+
+
+def save_teacher(folder, label_map, seed=5, **options):
+    """A run folder with random weights, for `optimization.teacher`. Returns its Keras model."""
+    import keras
+
+    from shuffleseg_core.models.trained_network import TrainedNetwork
+    from shuffleseg_core.trained_files import WEIGHTS
+
+    keras.utils.set_random_seed(seed)
+    options = {"architecture": "shufflenet_v2", "depth_multiplier": 0.5, **options}
+    network = TrainedNetwork(options, label_map, (64, 48))
+    folder.mkdir(parents=True)
+    network.save_record(folder)
+    model = network.build()
+    model.save_weights(folder / WEIGHTS)
+    return model
 
 
 def run(command, backend="tensorflow", **options):

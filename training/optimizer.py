@@ -52,18 +52,22 @@ def make_schedule(settings: OptimizationRecipe, total_steps: int) -> PolySchedul
     )
 
 
-def averaged_weights(model: keras.Model) -> list[np.ndarray]:
-    """The weights that a training has come to, as `Model.get_weights` orders them.
+def averaged_weights(model: keras.Model, network: keras.Model) -> list[np.ndarray]:
+    """The weights that a network has come to, as its `get_weights` orders them.
 
     That is their moving average where the optimizer keeps one (batch norms' statistics are
-    averages anyway), else the weights themselves. The model stays as it is.
+    averages anyway), else the weights themselves. The network stays as it is.
+
+    Args:
+        model: what is trained, see `training_model`.
+        network: itself, or a part of it.
     """
-    weights = model.get_weights()
     optimizer = model.optimizer
     if not getattr(optimizer, "inner_optimizer", optimizer).use_ema:
-        return weights
+        return network.get_weights()
+    weights = model.get_weights()
     # Keras gives its averages away only by putting them in the weights' place.
     optimizer.finalize_variable_values(model.trainable_variables)
-    averages = model.get_weights()
+    averages = network.get_weights()
     model.set_weights(weights)
     return averages

@@ -108,6 +108,10 @@ class OptimizationRecipe:
         loss: a key of `shuffleseg_training.loss.LOSSES`.
         label_smoothing: share of each pixel's truth, 0 to 1, that is spread evenly over all
             classes in the losses with a cross-entropy.
+        auxiliary_layer, auxiliary_weight: deep supervision by a further classifier on that layer's
+            output (see `auxiliary_logits`), whose loss counts so much; 0 leaves it out.
+        teacher, distillation_weight: folder of a training whose network this one learns from,
+            and what that counts beside the labels (see `TrainingLoss`).
         ema_momentum: validate and end with a moving average of the weights, of which each step
             keeps this share; 0 takes the last weights themselves.
         freeze_batch_norms: train with the statistics, scales and offsets that the batch norms of
@@ -132,6 +136,10 @@ class OptimizationRecipe:
     loss: str = "cross_entropy"
     class_weights: str = "none"
     label_smoothing: float = 0.0
+    auxiliary_layer: str | None = None
+    auxiliary_weight: float = 0.0
+    teacher: str | None = None
+    distillation_weight: float = 0.0
     ema_momentum: float = 0.0
     freeze_batch_norms: bool = False
     batch_norm_batches: int = 0
@@ -324,6 +332,16 @@ def _from_dict(data: dict, name: str, stage: str | None) -> Recipe:
             "paste_classes are names",
         ),
         (0 <= optimization.label_smoothing < 1, "0 <= label_smoothing < 1"),
+        (optimization.auxiliary_weight >= 0, "auxiliary_weight >= 0"),
+        (
+            bool(optimization.auxiliary_weight) == bool(optimization.auxiliary_layer),
+            "auxiliary_layer and auxiliary_weight come together",
+        ),
+        (optimization.distillation_weight >= 0, "distillation_weight >= 0"),
+        (
+            bool(optimization.distillation_weight) == bool(optimization.teacher),
+            "teacher and distillation_weight come together",
+        ),
         (0 <= optimization.ema_momentum < 1, "0 <= ema_momentum < 1"),
         (optimization.batch_norm_batches >= 0, "batch_norm_batches >= 0"),
         (

@@ -38,11 +38,13 @@ from .mask_strip import mask_strip
 from .metrics_log import MetricsLog, read_metrics
 from .optimizer import averaged_weights, make_optimizer, make_schedule
 from .prefetch import prefetched
-from .recipe import Recipe
+from .recipe import OptimizationRecipe, Recipe
 from .run_folder import RunFolder
 from .sessions import record_session
 from .start import Start
+from .teacher import load_teacher
 from .tensorboard_log import TensorBoardLog
+from .training_model import TrainingLoss, training_model
 from .validation import Validation
 
 #: A line of metrics at least so often.
@@ -165,9 +167,12 @@ def _train_locked(
     total_steps = settings.steps or math.ceil(settings.epochs * steps_per_epoch)
     network = _network(recipe, dataset, total_steps)
     with engine.scope():
-        model = network.build(input_size=crop)
+        trained = network.build(input_size=crop)
         if settings.freeze_batch_norms:
-            freeze_batch_norms(model)
+            freeze_batch_norms(trained)
+        teacher = _together(engine, lambda: _teacher(settings, dataset, crop))
+        align_corners = recipe.model.get("align_corners", False)
+        model = training_model(trained, settings, align_corners, teacher)
         model.compile(make_optimizer(settings, total_steps, model))
         checkpoint = Checkpoint(run.checkpoint, model)
         step, losses = checkpoint.restore()
@@ -182,7 +187,7 @@ def _train_locked(
             report = _together(
                 engine,
                 lambda: load_starting_weights(
-                    model, start.path, dataset.label_map.names, start.head
+                    trained, start.path, dataset.label_map.names, start.head
                 ),
             )
             if first:
@@ -194,7 +199,8 @@ def _train_locked(
                 )
             about = ("backbone of " if report.backbone_alone else "") + start.path.name
             network = replace(network, training={**network.training, "start": about})
-        engine.prepare(model, _loss(recipe, dataset, run, first, step), settings.seed)
+        loss = TrainingLoss(_loss(recipe, dataset, run, first, step), settings)
+        engine.prepare(model, loss, settings.seed)
     if _any(engine, step * engine.process_count != engine.sum(np.array([step]))[0]):
         raise UserError(
             f"{run.checkpoint}: the processes hold different checkpoints; let them share this "
@@ -227,6 +233,7 @@ def _train_locked(
         run,
         engine,
         checkpoint,
+        trained,
         validation,
         options,
         step,
@@ -234,16 +241,16 @@ def _train_locked(
         total_steps,
         steps_per_epoch,
     ).run(batches)
-    weights = averaged_weights(model)
+    weights = averaged_weights(model, trained)
     if first:
         with engine.local_scope():
-            trained = network.build()  # without the optimizer's state
-            trained.set_weights(weights)
+            result = network.build()  # without the optimizer's state
+            result.set_weights(weights)
             if settings.batch_norm_batches:
                 steps = range(total_steps, total_steps + settings.batch_norm_batches)
                 progress = tqdm(steps, desc="batch norms", unit="batch", leave=False, disable=None)
-                estimate_batch_norms(trained, (batches.whole(step) for step in progress))
-            save_weights(trained, run.weights)
+                estimate_batch_norms(result, (batches.whole(step) for step in progress))
+            save_weights(result, run.weights)
     _any(engine, False)  # the next stage reads what was just written
     return run
 
@@ -274,6 +281,14 @@ def _together(engine: Engine, function):
 def _any(engine: Engine, value: bool) -> bool:
     """Whether it holds in any of the processes, so that all of them do the same."""
     return bool(engine.sum(np.array([int(value)]))[0])
+
+
+def _teacher(
+    settings: OptimizationRecipe, dataset: Dataset, size: tuple[int, int]
+) -> keras.Model | None:
+    if settings.teacher is None:
+        return None
+    return load_teacher(settings.teacher, dataset.label_map, size)
 
 
 def _loss(
@@ -386,6 +401,7 @@ class _Loop:
         run: RunFolder,
         engine: Engine,
         checkpoint: Checkpoint,
+        trained: keras.Model,
         validation: Validation | None,
         options: TrainingOptions,
         step: int,
@@ -397,6 +413,7 @@ class _Loop:
         self.run_folder = run
         self.engine = engine
         self.checkpoint = checkpoint
+        self.trained = trained
         self.validation = validation
         self.options = options
         self.step = step
@@ -545,7 +562,7 @@ class _Loop:
 
     def _validate(self) -> None:
         started = time.perf_counter()
-        matrix, samples = self.validation.run(averaged_weights(self.checkpoint.model))
+        matrix, samples = self.validation.run(averaged_weights(self.checkpoint.model, self.trained))
         if self.first:
             label_map = self.validation.dataset.label_map
             iou = dict(zip(label_map.names, (float(value) for value in matrix.iou())))

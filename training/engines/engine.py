@@ -33,12 +33,12 @@ class Engine(ABC):
         return contextlib.nullcontext()
 
     @abstractmethod
-    def prepare(self, model: keras.Model, loss: keras.losses.Loss, seed: int) -> None:
+    def prepare(self, model: keras.Model, loss: Callable, seed: int) -> None:
         """Take a compiled model, its weights and optimizer state as they are now.
 
         Args:
             model: has its optimizer.
-            loss: called with uint8 [B, H, W] and logits [B, H, W, C], gives a scalar.
+            loss: called with labels, uint8 [B, H, W], and the model's outputs; gives a scalar.
             seed: dropout at step n is a function of (seed, n), so that a resumed training
                 draws what an uninterrupted one draws.
         """

@@ -55,10 +55,10 @@ class JaxEngine(Engine):
                 )
 
             def objective(trainable):
-                logits, new_others, losses = model.stateless_call(
+                outputs, new_others, losses = model.stateless_call(
                     trainable, others, images, training=True, return_losses=True
                 )
-                loss_value = loss(labels, logits)
+                loss_value = loss(labels, outputs)
                 mapping = list(zip(optimizer.variables, optimizer_state))
                 with keras.StatelessScope(state_mapping=mapping):
                     total = optimizer.scale_loss(loss_value + sum(losses))

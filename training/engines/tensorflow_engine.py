@@ -54,8 +54,8 @@ class TensorFlowEngine(Engine):
 
         def replica_step(images, labels, stop):
             with tf.GradientTape() as tape:
-                logits = model(images, training=True)
-                loss_value = loss(labels, logits)
+                outputs = model(images, training=True)
+                loss_value = loss(labels, outputs)
                 # The optimizer sums the replicas' gradients.
                 total = (loss_value + sum(model.losses)) * share
                 total = optimizer.scale_loss(total)
