@@ -12,6 +12,7 @@ from shuffleseg_training.kept_recipe import recipe_yaml
 from shuffleseg_training.search import load_search, search_names
 from shuffleseg_training.search_table import write_table
 from tiny_camvid import make_camvid
+from tiny_training import save_run
 
 SEARCH = """
 recipe: camvid_basic
@@ -21,6 +22,7 @@ common:
   optimization.batch_size: 2
   optimization.epochs: null
   optimization.steps: 2
+  optimization.batch_norm_batches: 2
   data.synthetic_share: 0
 folds:
   one: {data.val_split: val}
@@ -89,6 +91,7 @@ def test_unknown_names_are_one_line(shuffleseg, tmp_path):
     for arguments, words in (
         (("nothing", *options), "camvid"),
         (("camvid", *options, "--only", "nothing"), "base"),
+        (("camvid", *options, "--backbone-only"), "--start"),
     ):
         status, _, err = shuffleseg("search", *arguments)
         assert status == 2 and words in err and err.count("\n") == 1
@@ -101,7 +104,9 @@ def test_a_search_goes_on_where_it_was(tmp_path, shuffleseg):
     path = tmp_path / "mine.yaml"
     path.write_text(SEARCH)
     output = tmp_path / "out"
-    options = (path, "--root", root, "--output", output)
+    began = tmp_path / "start"
+    save_run(began, LabelMap.named("camvid"))
+    options = (path, "--root", root, "--output", output, "--start", began)
     trials = load_search(str(path)).trials
     _done(output, trials[0], (0.5, 0.7))
     weights = output / trials[0].folder / "model.weights.h5"
@@ -113,7 +118,9 @@ def test_a_search_goes_on_where_it_was(tmp_path, shuffleseg):
     assert (base["variant"], base["done"], base["of"]) == ("base", 1, 1)
     assert base["miou"] == pytest.approx(0.6) and base["reported"]["val"] == 0.25
     assert colour["variant"] == "colour" and colour["changes"] == ["augmentation.hue=10"]
-    # The fold's split is the reported one, of the same weights.
+    record = json.loads((output / trials[1].folder / "model.json").read_text())
+    assert record["training"]["start"] == "start"
+    # The fold's split is the reported one, of the same weights: batch norms' statistics included.
     assert colour["reported"]["val"] == pytest.approx(colour["folds"]["one"], abs=1e-6)
     assert colour["minutes"] > 0 and colour["classes"].keys() == set(LabelMap.named("camvid").names)
     table = (output / "table.md").read_text().splitlines()

@@ -18,7 +18,7 @@ from shuffleseg_training.recipe import OptimizationRecipe, load_recipe  # noqa: 
 from shuffleseg_training.teacher import load_teacher  # noqa: E402
 from shuffleseg_training.training_model import TrainingLoss, training_model  # noqa: E402
 from tiny_camvid import make_camvid  # noqa: E402
-from tiny_training import save_teacher, train_command, weights_of  # noqa: E402
+from tiny_training import save_run, train_command, weights_of  # noqa: E402
 
 CAMVID = LabelMap.named("camvid")
 BOTH = OptimizationRecipe(
@@ -57,7 +57,7 @@ def test_the_loss_is_the_sum_of_its_parts(rng):
 
 
 def test_the_teacher_is_as_in_inference_and_does_not_learn(network, tmp_path, rng):
-    whole = save_teacher(tmp_path / "teacher", CAMVID, dropout=0.5)
+    whole = save_run(tmp_path / "teacher", CAMVID, dropout=0.5)
     teacher = load_teacher(str(tmp_path / "teacher"), CAMVID, (64, 48))
     model = training_model(network, BOTH, teacher=teacher)
     images = rng.uniform(0, 255, (2, 48, 64, 3)).astype(np.float32)
@@ -75,7 +75,7 @@ def test_what_cannot_be_learnt_from_is_named(network, tmp_path):
         settings = OptimizationRecipe(auxiliary_layer=layer, auxiliary_weight=1.0)
         with pytest.raises(UserError, match=f"no layer '{layer}'.*stage3_output"):
             training_model(network, settings)
-    save_teacher(tmp_path / "street", LabelMap.named("cityscapes"))
+    save_run(tmp_path / "street", LabelMap.named("cityscapes"))
     with pytest.raises(UserError, match="street: this teacher's classes are not"):
         load_teacher(str(tmp_path / "street"), CAMVID, (64, 48))
     with pytest.raises(UserError, match="nothing"):
@@ -89,7 +89,7 @@ def test_what_cannot_be_learnt_from_is_named(network, tmp_path):
 def test_a_training_leaves_the_network_alone(tmp_path, shuffleseg):
     """With an auxiliary classifier (of tiny_training) and a teacher."""
     root, output = make_camvid(tmp_path / "camvid"), tmp_path / "run"
-    save_teacher(tmp_path / "teacher", CAMVID)
+    save_run(tmp_path / "teacher", CAMVID)
     settings = (
         "model.depth_multiplier=0.5",
         "augmentation.crop=64x48",

@@ -16,7 +16,7 @@ from tiny_datasets import (
     make_folder,
     make_voc2012,
 )
-from tiny_training import run, save_teacher, train_command, weights_of
+from tiny_training import run, save_run, train_command, weights_of
 
 pytest.importorskip("keras", exc_type=ImportError)
 
@@ -127,7 +127,7 @@ def test_jax_trains_without_tensorflow(tmp_path):
     """In a process where TensorFlow cannot be imported, in mixed precision, from a teacher."""
     root = make_folder(tmp_path / "data")
     output = tmp_path / "run"
-    save_teacher(tmp_path / "teacher", open_dataset("folder", root, "train").label_map)
+    save_run(tmp_path / "teacher", open_dataset("folder", root, "train").label_map)
     changes = (
         *ONE_STEP,
         "data.dataset=folder",

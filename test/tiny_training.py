@@ -42,8 +42,8 @@ def train_command(root, output, *more, recipe="camvid_basic", changes=TINY):
     ]  # fmt: skip
 
 
-def save_teacher(folder, label_map, seed=5, **options):
-    """A run folder with random weights, for `optimization.teacher`. Returns its Keras model."""
+def save_run(folder, label_map, seed=5, **options):
+    """A run folder with random weights. Returns its Keras model."""
     import keras
 
     from shuffleseg_core.models.trained_network import TrainedNetwork

@@ -6,7 +6,12 @@ from pathlib import Path
 from shuffleseg_core.errors import UserError
 
 from .child_command import ChildFailed, run_shuffleseg
-from .recipe_options import add_set_option, add_workers_option
+from .recipe_options import (
+    add_set_option,
+    add_start_options,
+    add_workers_option,
+    check_start_options,
+)
 
 HELP = "train variants of a recipe on several folds, and tabulate their scores"
 
@@ -20,6 +25,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--only", action="append", metavar="VARIANT", help="this variant; may be given again"
     )
+    add_start_options(parser)
     add_set_option(parser)
     add_workers_option(parser)
 
@@ -32,6 +38,7 @@ def run(args) -> int:
     from .search import load_search
     from .search_table import write_table
 
+    check_start_options(args)
     search = load_search(args.search, tuple(args.set))
     for name in args.only or ():
         if name not in search.variants:
@@ -41,6 +48,8 @@ def run(args) -> int:
     _check_data(search, args.root)
     for trial in search.trials:
         check_kept_recipe(RunFolder(output / trial.folder), trial.recipe)
+    start = [] if args.start is None else ["--start", args.start]
+    start += ["--backbone-only"] if args.backbone_only else []
     failed = []
     for number, trial in enumerate(trials, 1):
         folder = output / trial.folder
@@ -51,7 +60,7 @@ def run(args) -> int:
                 # A process of its own, which gives all its memory back.
                 run_shuffleseg(
                     "train", search.recipe, "--root", args.root, "--output", folder, *changes,
-                    "--workers", args.workers, "--val-epochs", 10**6,
+                    "--workers", args.workers, "--val-epochs", 10**6, *start,
                 )  # fmt: skip
             _report(trial, search.report, args.root, folder)
         except ChildFailed as error:  # the others may well train

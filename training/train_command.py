@@ -1,6 +1,12 @@
 """`shuffleseg train`: run a recipe."""
 
-from .recipe_options import add_recipe_option, add_set_option, add_workers_option
+from .recipe_options import (
+    add_recipe_option,
+    add_set_option,
+    add_start_options,
+    add_workers_option,
+    check_start_options,
+)
 
 HELP = "train a network by a recipe; run it again to go on after an interruption"
 
@@ -17,17 +23,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--output", required=True, help="run folder: checkpoint, weights, curves")
     parser.add_argument("--stage", metavar="NAME", help="run this stage of the recipe alone")
-    parser.add_argument(
-        "--start",
-        metavar="FILE",
-        help="weights to begin with: a run folder, a TensorFlow 1 checkpoint or a PyTorch state "
-        "dict (docs/starting_weights.md)",
-    )
-    parser.add_argument(
-        "--backbone-only",
-        action="store_true",
-        help="take of --start the backbone alone, for a network with another head",
-    )
+    add_start_options(parser)
     add_set_option(parser)
     parser.add_argument(
         "--checkpoint-steps", type=int, default=100, help="steps between checkpoints (%(default)s)"
@@ -53,8 +49,7 @@ def run(args) -> int:
     from .recipe import load_recipe
 
     choose_keras_backend()
-    if args.backbone_only and args.start is None:
-        raise UserError("--backbone-only needs --start, which says whose backbone")
+    check_start_options(args)
     stages = load_recipe(args.recipe, tuple(args.set))
     cluster = Cluster.parse(args.hosts, args.host_index)
     try:

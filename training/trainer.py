@@ -228,11 +228,12 @@ def _train_locked(
         paste_ids,
     )
     validation = None if val is None else Validation(val, network, crop, engine)
-    _Loop(
+    weights = _Loop(
         recipe,
         run,
         engine,
         checkpoint,
+        network,
         trained,
         validation,
         options,
@@ -241,15 +242,10 @@ def _train_locked(
         total_steps,
         steps_per_epoch,
     ).run(batches)
-    weights = averaged_weights(model, trained)
     if first:
         with engine.local_scope():
             result = network.build()  # without the optimizer's state
             result.set_weights(weights)
-            if settings.batch_norm_batches:
-                steps = range(total_steps, total_steps + settings.batch_norm_batches)
-                progress = tqdm(steps, desc="batch norms", unit="batch", leave=False, disable=None)
-                estimate_batch_norms(result, (batches.whole(step) for step in progress))
             save_weights(result, run.weights)
     _any(engine, False)  # the next stage reads what was just written
     return run
@@ -401,6 +397,7 @@ class _Loop:
         run: RunFolder,
         engine: Engine,
         checkpoint: Checkpoint,
+        network: TrainedNetwork,
         trained: keras.Model,
         validation: Validation | None,
         options: TrainingOptions,
@@ -413,7 +410,9 @@ class _Loop:
         self.run_folder = run
         self.engine = engine
         self.checkpoint = checkpoint
+        self.network = network
         self.trained = trained
+        self.final_weights: list[np.ndarray] | None = None
         self.validation = validation
         self.options = options
         self.step = step
@@ -429,13 +428,14 @@ class _Loop:
         self.losses = losses  # of the steps since the last line of metrics
         self.timed_steps = 0
 
-    def run(self, batches: AugmentedBatches) -> None:
-        """Train to the end.
+    def run(self, batches: AugmentedBatches) -> list[np.ndarray]:
+        """Train to the end; returns the network's weights.
 
         Raises:
             KeyboardInterrupt: SIGINT or SIGTERM came; the state is saved.
             UserError: see `train`.
         """
+        self.batches = batches
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._signals())
             steps = range(self.step, self.total_steps)
@@ -457,6 +457,23 @@ class _Loop:
                 )
             )
             self._run(stream)
+            return self._weights()
+
+    def _weights(self) -> list[np.ndarray]:
+        """What the network would be used with if the training ended here."""
+        weights = averaged_weights(self.checkpoint.model, self.trained)
+        count = self.recipe.optimization.batch_norm_batches
+        if self.step < self.total_steps or not count:
+            return weights
+        if self.final_weights is None:
+            with self.engine.local_scope():
+                model = self.network.build()
+                model.set_weights(weights)
+                steps = range(self.total_steps, self.total_steps + count)
+                progress = tqdm(steps, desc="batch norms", unit="batch", leave=False, disable=None)
+                estimate_batch_norms(model, (self.batches.whole(step) for step in progress))
+                self.final_weights = model.get_weights()
+        return self.final_weights
 
     def _run(self, stream) -> None:
         """The device works on one step while the result of the one before it is read."""
@@ -562,7 +579,7 @@ class _Loop:
 
     def _validate(self) -> None:
         started = time.perf_counter()
-        matrix, samples = self.validation.run(averaged_weights(self.checkpoint.model, self.trained))
+        matrix, samples = self.validation.run(self._weights())
         if self.first:
             label_map = self.validation.dataset.label_map
             iou = dict(zip(label_map.names, (float(value) for value in matrix.iou())))
