@@ -90,7 +90,9 @@ def test_unknown_names_are_one_line(shuffleseg, tmp_path):
     options = ("--root", tmp_path, "--output", tmp_path / "out")
     for arguments, words in (
         (("nothing", *options), "camvid"),
-        (("camvid", *options, "--only", "nothing"), "base"),
+        (("camvid", *options, "--only", "nothing"), "variants are base"),
+        (("camvid", *options, "--fold", "nothing"), "folds are without_0006R0"),
+        (("camvid", *options, "--seed", "7"), "seeds are 1"),
         (("camvid", *options, "--backbone-only"), "--start"),
     ):
         status, _, err = shuffleseg("search", *arguments)

@@ -25,6 +25,12 @@ def add_arguments(parser):
     parser.add_argument(
         "--only", action="append", metavar="VARIANT", help="this variant; may be given again"
     )
+    parser.add_argument(
+        "--fold", action="append", metavar="FOLD", help="on this fold; may be given again"
+    )
+    parser.add_argument(
+        "--seed", action="append", type=int, metavar="N", help="with this seed; may be given again"
+    )
     add_start_options(parser)
     add_set_option(parser)
     add_workers_option(parser)
@@ -40,10 +46,17 @@ def run(args) -> int:
 
     check_start_options(args)
     search = load_search(args.search, tuple(args.set))
-    for name in args.only or ():
-        if name not in search.variants:
-            raise UserError(f"--only {name}: variants are {', '.join(search.variants)}")
-    trials = [t for t in search.trials if not args.only or t.variant in args.only]
+    trials = search.trials
+    for option, wanted, name in (
+        ("--only", args.only, "variant"),
+        ("--fold", args.fold, "fold"),
+        ("--seed", args.seed, "seed"),
+    ):
+        known = list(dict.fromkeys(getattr(trial, name) for trial in search.trials))
+        for value in wanted or ():
+            if value not in known:
+                raise UserError(f"{option} {value}: {name}s are {', '.join(map(str, known))}")
+        trials = [trial for trial in trials if not wanted or getattr(trial, name) in wanted]
     output = user_path(args.output)
     _check_data(search, args.root)
     for trial in search.trials:
