@@ -17,7 +17,8 @@ from .engines import open_engine
 from .recipe import Recipe
 from .run_folder import RunFolder
 from .start import Start
-from .trainer import TrainingOptions, train
+from .trainer import train
+from .training_loop import TrainingOptions
 
 
 def parse_roots(texts: list[str], stages: tuple[Recipe, ...]) -> dict[str, str]:

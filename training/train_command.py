@@ -54,7 +54,7 @@ def run(args) -> int:
     cluster = Cluster.parse(args.hosts, args.host_index)
     try:
         from .chain import train_stages
-        from .trainer import TrainingOptions
+        from .training_loop import TrainingOptions
     except (ImportError, ValueError) as error:  # ValueError: Keras knows no such backend
         raise UserError(
             f"training needs Keras, a backend (TensorFlow or JAX) and matplotlib ({error}); "

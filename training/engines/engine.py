@@ -9,6 +9,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from shuffleseg_core.errors import UserError
+
 
 class Engine(ABC):
     """Runs training steps over all replicas of a network.
@@ -80,6 +82,25 @@ class Engine(ABC):
     @abstractmethod
     def sum(self, array: np.ndarray) -> np.ndarray:
         """The sum of the processes' arrays (int64, any shape), to every process."""
+
+    def any(self, value: bool) -> bool:
+        """Whether it holds in any of the processes, so that all of them do the same."""
+        return bool(self.sum(np.array([int(value)]))[0])
+
+    def together(self, function: Callable):
+        """Call a function that may fail in one process; where it does, all of them end.
+
+        Raises:
+            UserError, OSError: as the function did, or because another process's did.
+        """
+        result = error = None
+        try:
+            result = function()
+        except (UserError, OSError) as failure:
+            error = failure
+        if self.any(error is not None):
+            raise error or UserError("another process of this training ended; see what it said")
+        return result
 
 
 def dropout_seeds(model: keras.Model) -> list:
