@@ -16,7 +16,7 @@ DURATION ?= 20
 OUTPUT ?= demo_out
 TESTS ?= test
 CAMVID ?=
-UNDO ?= 0.25
+UNDO ?= 0.5
 
 BIN := $(VENV)/bin
 # Sourcing a ROS 2 sets ROS_DISTRO.
