@@ -1,6 +1,7 @@
 """`shuffleseg rebalance`: class weights taken back out of the biases."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from shuffleseg_core import LabelMap  # noqa: E402
 from shuffleseg_core.models.trained_network import TrainedNetwork  # noqa: E402
 from shuffleseg_core.trained_files import WEIGHTS  # noqa: E402
 from shuffleseg_training.class_weights import enet_class_weights  # noqa: E402
+from tiny_training import run  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,14 @@ def test_biases_lose_their_share_of_the_weights_logarithm(trained, undo, tmp_pat
         for one, other in zip(arrays, after[name]):
             np.testing.assert_array_equal(one, other, name)
     assert TrainedNetwork.load_record(output).training["class_weights_undone"] == undo
+
+
+def test_a_backend_that_is_none_is_one_line(trained, tmp_path):
+    command = [sys.executable, "-m", "shuffleseg_core.cli", "rebalance", str(trained)]
+    command += ["--undo", "1", "--output", str(tmp_path / "out")]
+    result = run(command, "nothing")
+    assert result.returncode == 2 and "nothing" in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
 
 
 def test_mistakes(trained, tmp_path, shuffleseg):

@@ -98,6 +98,10 @@ def test_a_stage_may_begin_with_any_earlier_one(tmp_path):
     stages = load_recipe(str(path))
     assert [stage.after for stage in stages] == [None, "first", "first", None]
     frozen = ("optimization.freeze_batch_norms=true", "optimization.batch_norm_batches=3")
+    with pytest.raises(UserError, match="after is a key of stages"):
+        other = tmp_path / "other.yaml"
+        other.write_text("after: first\n" + STAGED)
+        load_recipe(str(other))
     with pytest.raises(UserError, match="freeze_batch_norms goes without batch_norm_batches"):
         load_recipe(str(path), frozen)
 
@@ -111,6 +115,7 @@ def test_a_stage_may_begin_with_any_earlier_one(tmp_path):
         ("{data: {data: {dataset: coco}}}", "name it by"),
         ("{a b: {data: {dataset: coco}}}", "name it by"),
         ("{a: {data: {dataset: coco}, stages: {}}}", "no section 'stages'"),
+        ("{after: {data: {dataset: coco}}}", "name it by"),
         ("{a: {after: b}, b: {}}", "stage a: after is 'b'.*there is none"),
         ("{a: {}, b: {}, c: {after: [a]}}", "stage c: after is .*earlier stage: a, b"),
     ],

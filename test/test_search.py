@@ -129,6 +129,10 @@ def test_a_search_goes_on_where_it_was(tmp_path, shuffleseg):
     assert table[0].startswith("| variant | mIoU | ± seeds | one | val | a | b")
     assert [line.split(" | ")[0] for line in table[2:]] == ["| base", "| colour"]
     assert table[-1] in out
+    # Trials from other weights are not for the same table.
+    for other in ((), ("--start", began, "--backbone-only")):
+        status, _, err = shuffleseg("search", *options[:5], *other)
+        assert status == 2 and "began with other weights" in err and err.count("\n") == 1
 
 
 @requires_tensorflow
@@ -156,6 +160,10 @@ def test_splits_and_classes_are_checked_before_the_first_trial(tmp_path, shuffle
         status, _, err = shuffleseg("search", path, "--root", root, "--output", output)
         assert status == 2 and words in err and err.count("\n") == 1
         assert not output.exists()
+    path.write_text(SEARCH)
+    options = ("--root", root, "--output", output, "--start", tmp_path / "nothing")
+    status, _, err = shuffleseg("search", path, *options)
+    assert status == 2 and "nothing: no such file" in err and not output.exists()
 
 
 def test_results_of_another_recipe_are_refused(tmp_path, shuffleseg):

@@ -13,7 +13,10 @@ from conftest import requires_tensorflow  # noqa: E402
 from shuffleseg_core.errors import UserError  # noqa: E402
 from shuffleseg_core.label_map import LabelMap  # noqa: E402
 from shuffleseg_core.models import build_model  # noqa: E402
+from shuffleseg_training.batch_norm_statistics import freeze_batch_norms  # noqa: E402
+from shuffleseg_training.checkpoint import Checkpoint  # noqa: E402
 from shuffleseg_training.cross_entropy import PixelCrossEntropy  # noqa: E402
+from shuffleseg_training.optimizer import make_optimizer  # noqa: E402
 from shuffleseg_training.recipe import OptimizationRecipe, load_recipe  # noqa: E402
 from shuffleseg_training.teacher import load_teacher  # noqa: E402
 from shuffleseg_training.training_model import TrainingLoss, training_model  # noqa: E402
@@ -68,6 +71,38 @@ def test_the_teacher_is_as_in_inference_and_does_not_learn(network, tmp_path, rn
         np.testing.assert_allclose(of_teacher, expected, atol=1e-4)
     # The network's own variables, and those of the auxiliary classifier.
     assert len(model.trainable_variables) == len(network.trainable_variables) + 5
+
+
+def test_a_checkpoint_holds_all_that_is_trained(tmp_path, rng):
+    """A resumed training loads its teacher anew, and has it from the checkpoint as well."""
+    save_run(tmp_path / "teacher", CAMVID)
+
+    def model(seed):
+        keras.utils.set_random_seed(seed)
+        network = build_model(
+            "shufflenet_v2", len(CAMVID), input_size=(64, 48), depth_multiplier=0.5
+        )
+        freeze_batch_norms(network)
+        whole = training_model(
+            network, BOTH, teacher=load_teacher(str(tmp_path / "teacher"), CAMVID, (64, 48))
+        )
+        whole.compile(make_optimizer(OptimizationRecipe(ema_momentum=0.9), 9, whole))
+        return whole
+
+    first, second = model(1), model(2)
+    checkpoint = Checkpoint(tmp_path / "checkpoint.weights.h5", first)
+    assert checkpoint.restore() == (0, [])
+    first.optimizer.apply(
+        [keras.ops.convert_to_tensor(rng.normal(size=v.shape), "float32")
+         for v in first.trainable_variables],
+        first.trainable_variables,
+    )  # fmt: skip
+    checkpoint.save(7, [0.5])
+    assert Checkpoint(checkpoint.path, second).restore() == (7, [0.5])
+    for one, other in zip(first.weights, second.weights):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other), one.path)
+    for one, other in zip(first.optimizer.variables, second.optimizer.variables):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other), one.path)
 
 
 def test_what_cannot_be_learnt_from_is_named(network, tmp_path):

@@ -27,7 +27,6 @@ def run(args) -> int:
     import numpy as np
 
     from shuffleseg_core.errors import UserError
-    from shuffleseg_core.import_weights.layer_weights import CLASSIFIER
     from shuffleseg_core.keras_backend import choose_keras_backend
     from shuffleseg_core.trained_files import WEIGHTS
     from shuffleseg_core.user_path import user_path
@@ -39,6 +38,9 @@ def run(args) -> int:
         raise UserError(f"--undo {args.undo:g}: give 0 to 1")
     choose_keras_backend()
     try:
+        import keras  # noqa: F401
+
+        from shuffleseg_core.import_weights.layer_weights import CLASSIFIER
         from shuffleseg_core.models.trained_network import TrainedNetwork
         from shuffleseg_core.models.weights_file import save_weights
     except (ImportError, ValueError) as error:

@@ -228,6 +228,8 @@ def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> tuple[Rec
 def _split_stages(data: dict, name: str) -> dict[str | None, dict]:
     """{stage name: its sections}; a stage's own keys come over those that all stages share."""
     common = {key: value for key, value in data.items() if key != "stages"}
+    if _AFTER in common:
+        raise UserError(f"recipe {name}: {_AFTER} is a key of stages, within stages: NAME:")
     if "stages" not in data:
         return {None: common}
     listed = data["stages"]
@@ -236,10 +238,10 @@ def _split_stages(data: dict, name: str) -> dict[str | None, dict]:
     stages = {}
     before = None
     for stage, sections in listed.items():
-        if not (isinstance(stage, str) and stage.isidentifier()) or stage in _SECTIONS:
+        if not (isinstance(stage, str) and stage.isidentifier()) or stage in (*_SECTIONS, _AFTER):
             raise UserError(
                 f"recipe {name}: stage {stage!r}: name it by letters, digits and _, "
-                f"other than {_names(_SECTIONS)}"
+                f"other than {_names((*_SECTIONS, _AFTER))}"
             )
         if not isinstance(sections, dict):
             raise UserError(f"recipe {name}: stage {stage} must hold sections as data")
@@ -281,7 +283,7 @@ def _apply_override(stages: dict[str | None, dict], override: str) -> None:
 
 def _from_dict(data: dict, name: str, stage: str | None) -> Recipe:
     where = f"recipe {name}" if stage is None else f"recipe {name}: stage {stage}"
-    after = data.pop(_AFTER, None) if stage is not None else None
+    after = data.pop(_AFTER, None)
     for key in data:
         if key not in _SECTIONS:
             raise UserError(f"{where}: no section {key!r}; there are {_names(_SECTIONS)}")

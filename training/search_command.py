@@ -13,11 +13,14 @@ from .recipe_options import (
     check_start_options,
 )
 
+_START = "start.json"  # in the search's folder
 HELP = "train variants of a recipe on several folds, and tabulate their scores"
 
 
 def add_arguments(parser):
-    parser.add_argument("search", help="name of a shipped search (camvid), or a .yaml file")
+    parser.add_argument(
+        "search", help="name of a shipped search (camvid, camvid_short), or a .yaml file"
+    )
     parser.add_argument("--root", required=True, metavar="DIR", help="folder of the data set")
     parser.add_argument(
         "--output", required=True, metavar="DIR", help="run folders, table.md and table.json"
@@ -61,6 +64,7 @@ def run(args) -> int:
     _check_data(search, args.root)
     for trial in search.trials:
         check_kept_recipe(RunFolder(output / trial.folder), trial.recipe)
+    _check_start(args, output)
     start = [] if args.start is None else ["--start", args.start]
     start += ["--backbone-only"] if args.backbone_only else []
     failed = []
@@ -104,6 +108,37 @@ def _check_data(search, root: str) -> None:
             if key not in opened:
                 opened[key] = open_dataset(data.dataset, root, split).label_map
         data.paste_ids(opened[key])
+
+
+def _check_start(args, output: Path) -> None:
+    """All trials of a folder begin with the same weights, which no recipe names."""
+    import json
+
+    from shuffleseg_core.json_output import write_json
+    from shuffleseg_core.user_path import user_path
+
+    path = None if args.start is None else user_path(args.start)
+    given = {"start": None if path is None else str(path.resolve()),
+             "backbone_only": args.backbone_only}  # fmt: skip
+    kept_path = output / _START
+    if kept_path.exists():
+        try:
+            kept = json.loads(kept_path.read_text(encoding="utf-8"))
+        except ValueError:
+            kept = None
+        if kept != given:
+            raise UserError(
+                f"{kept_path}: the trials in this folder began with other weights ({kept}); give "
+                "another --output, or the same --start and --backbone-only"
+            )
+    elif path is not None and not path.exists() and not list(path.parent.glob(path.name + ".*")):
+        raise UserError(f"--start {path}: no such file or folder")
+    else:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{output}: cannot be written: {error.strerror}") from error
+        write_json(str(kept_path), given)
 
 
 def _report(trial, splits, root: str, folder: Path) -> None:

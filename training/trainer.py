@@ -129,53 +129,33 @@ def _train_locked(
     crop = parse_size(recipe.augmentation.crop)
     steps_per_epoch = len(dataset) / settings.batch_size
     total_steps = settings.steps or math.ceil(settings.epochs * steps_per_epoch)
-    network = _network(recipe, dataset, total_steps)
+    record = _record(recipe, dataset, total_steps)
     with engine.scope():
-        trained = network.build(input_size=crop)
+        network = record.build(input_size=crop)
         if settings.freeze_batch_norms:
-            freeze_batch_norms(trained)
+            freeze_batch_norms(network)
         teacher = engine.together(lambda: _teacher(settings, dataset, crop))
         align_corners = recipe.model.get("align_corners", False)
-        model = training_model(trained, settings, align_corners, teacher)
+        model = training_model(network, settings, align_corners, teacher)
         model.compile(make_optimizer(settings, total_steps, model))
         checkpoint = Checkpoint(run.checkpoint, model)
         step, losses = checkpoint.restore()
-        if step == 0 and settings.freeze_batch_norms and start is None:
+        if engine.any(step * engine.process_count != engine.sum(np.array([step]))[0]):
             raise UserError(
-                f"recipe {recipe.title}: freeze_batch_norms needs weights to begin with; "
-                "give --start"
+                f"{run.checkpoint}: the processes hold different checkpoints; let them share this "
+                "folder, or copy the first one's to the others"
             )
-        if step == 0 and start is not None:
-            from shuffleseg_core.import_weights import load_starting_weights
-
-            report = engine.together(
-                lambda: load_starting_weights(
-                    trained, start.path, dataset.label_map.names, start.head
-                ),
-            )
-            if first:
-                print(report)
-            if settings.freeze_batch_norms and report.backbone_alone:
-                raise UserError(
-                    f"{start.path}: no head is taken from it, and with freeze_batch_norms a new "
-                    "head's batch norms would stay as they begin; train it without first"
-                )
-            about = ("backbone of " if report.backbone_alone else "") + start.path.name
-            network = replace(network, training={**network.training, "start": about})
+        if step == 0:
+            record = _begin(record, network, recipe, dataset, engine, start)
         loss = TrainingLoss(_loss(recipe, dataset, run, first, step), settings)
         engine.prepare(model, loss, settings.seed)
-    if engine.any(step * engine.process_count != engine.sum(np.array([step]))[0]):
-        raise UserError(
-            f"{run.checkpoint}: the processes hold different checkpoints; let them share this "
-            "folder, or copy the first one's to the others"
-        )
     if first:
         _prepare_folder(run, recipe)
         if step:
             print(f"going on from step {step} of {total_steps}: {run.checkpoint}")
             TrainedNetwork.load_record(run.path)  # refuses one of an older version
         else:
-            network.save_record(run.path)
+            record.save_record(run.path)
             _warn_of_few_steps(recipe, total_steps)
         record_session(run.sessions, step=step, start=str(start.path) if start else None)
 
@@ -190,14 +170,14 @@ def _train_locked(
         recipe.data.paste_share,
         paste_ids,
     )
-    validation = None if val is None else Validation(val, network, crop, engine)
+    validation = None if val is None else Validation(val, record, crop, engine)
     weights = TrainingLoop(
         recipe,
         run,
         engine,
         checkpoint,
+        record,
         network,
-        trained,
         validation,
         options,
         step,
@@ -207,7 +187,7 @@ def _train_locked(
     ).run(batches)
     if first:
         with engine.local_scope():
-            result = network.build()  # without the optimizer's state
+            result = record.build()  # without the optimizer's state
             result.set_weights(weights)
             save_weights(result, run.weights)
     engine.any(False)  # the next stage reads what was just written
@@ -225,10 +205,43 @@ def _open(recipe: Recipe, root: str) -> tuple[Dataset, Dataset | None]:
     return dataset, val
 
 
+def _begin(
+    record: TrainedNetwork,
+    network: keras.Model,
+    recipe: Recipe,
+    dataset: Dataset,
+    engine: Engine,
+    start: Start | None,
+) -> TrainedNetwork:
+    """Fill the network with the starting weights, if any; returns the record that tells so."""
+    frozen = recipe.optimization.freeze_batch_norms
+    if start is None:
+        if frozen:
+            raise UserError(
+                f"recipe {recipe.title}: freeze_batch_norms needs weights to begin with; "
+                "give --start"
+            )
+        return record
+    from shuffleseg_core.import_weights import load_starting_weights
+
+    report = engine.together(
+        lambda: load_starting_weights(network, start.path, dataset.label_map.names, start.head)
+    )
+    if engine.process_index == 0:
+        print(report)
+    if frozen and report.backbone_alone:
+        raise UserError(
+            f"{start.path}: no head is taken from it, and with freeze_batch_norms a new head's "
+            "batch norms would stay as they begin; train it without first"
+        )
+    about = ("backbone of " if report.backbone_alone else "") + start.path.name
+    return replace(record, training={**record.training, "start": about})
+
+
 def _teacher(
     settings: OptimizationRecipe, dataset: Dataset, size: tuple[int, int]
 ) -> keras.Model | None:
-    if settings.teacher is None:
+    if not settings.teacher:
         return None
     return load_teacher(settings.teacher, dataset.label_map, size)
 
@@ -283,8 +296,9 @@ def _warn_of_few_steps(recipe: Recipe, total_steps: int) -> None:
             f"note: {slow} of {total_steps} steps are slow start; train longer, or lower "
             "optimization.slow_start_steps"
         )
-    moved = () if recipe.optimization.freeze_batch_norms else ("backbone_momentum", "head_momentum")
-    for key in moved:
+    settings = recipe.optimization
+    moving = not (settings.freeze_batch_norms or settings.batch_norm_batches)
+    for key in ("backbone_momentum", "head_momentum") if moving else ():
         momentum = recipe.model.get(key, 0.0)
         # What is left of the initial statistics at the end.
         if isinstance(momentum, float) and momentum**total_steps > 0.01:
@@ -314,7 +328,7 @@ def _synthetic(recipe: Recipe, dataset: Dataset, size: tuple[int, int]):
     return synthetic, recipe.data.synthetic_share
 
 
-def _network(recipe: Recipe, dataset: Dataset, total_steps: int) -> TrainedNetwork:
+def _record(recipe: Recipe, dataset: Dataset, total_steps: int) -> TrainedNetwork:
     return TrainedNetwork(
         model=recipe.model,
         label_map=dataset.label_map,

@@ -68,7 +68,7 @@ class TrainingLoop:
         recipe, engine, options: see `train`.
         run_folder: of the training.
         checkpoint: of the model that is trained, see `training_model`.
-        network, trained: the network of that model, and what is known of it.
+        record, network: what comes out, and its network, which is a part of that model.
         validation: None scores nothing.
         step: the step to go on from, and then the one that it is at.
         losses: of the steps since the last line of metrics.
@@ -80,8 +80,8 @@ class TrainingLoop:
     run_folder: RunFolder
     engine: Engine
     checkpoint: Checkpoint
-    network: TrainedNetwork
-    trained: keras.Model
+    record: TrainedNetwork
+    network: keras.Model
     validation: Validation | None
     options: TrainingOptions
     step: int
@@ -133,13 +133,13 @@ class TrainingLoop:
 
     def _weights(self) -> list[np.ndarray]:
         """What the network would be used with if the training ended here."""
-        weights = averaged_weights(self.checkpoint.model, self.trained)
+        weights = averaged_weights(self.checkpoint.model, self.network)
         count = self.recipe.optimization.batch_norm_batches
         if self.step < self.total_steps or not count:
             return weights
         if self.final_weights is None:
             with self.engine.local_scope():
-                model = self.network.build()
+                model = self.record.build()
                 model.set_weights(weights)
                 steps = range(self.total_steps, self.total_steps + count)
                 progress = tqdm(steps, desc="batch norms", unit="batch", leave=False, disable=None)
