@@ -52,7 +52,7 @@ def test_four_stages_from_imagenet_to_fine(roots, tmp_path, shuffleseg):
     assert result.returncode == 0, result.stderr
     assert "imagenet.pth" in result.stdout
     for stage, start, classes in (
-        ("coco", "imagenet.pth", 10),
+        ("coco", "backbone of imagenet.pth", 10),
         ("coarse", "coco", 19),
         ("fine", "coarse", 19),
     ):
