@@ -121,24 +121,25 @@ def _check_start(args, output: Path) -> None:
     given = {"start": None if path is None else str(path.resolve()),
              "backbone_only": args.backbone_only}  # fmt: skip
     kept_path = output / _START
-    if kept_path.exists():
-        try:
-            kept = json.loads(kept_path.read_text(encoding="utf-8"))
-        except ValueError:
-            kept = None
-        if kept != given:
-            raise UserError(
-                f"{kept_path}: the trials in this folder began with other weights ({kept}); give "
-                "another --output, or the same --start and --backbone-only"
-            )
-    elif path is not None and not path.exists() and not list(path.parent.glob(path.name + ".*")):
-        raise UserError(f"--start {path}: no such file or folder")
-    else:
+    if not kept_path.exists():
+        # The name of a TensorFlow 1 checkpoint is what its files begin with.
+        if path and not (path.exists() or any(path.parent.glob(path.name + ".*"))):
+            raise UserError(f"--start {path}: no such file or folder")
         try:
             output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"{output}: cannot be written: {error.strerror}") from error
         write_json(str(kept_path), given)
+        return
+    try:
+        kept = json.loads(kept_path.read_text(encoding="utf-8"))
+    except ValueError:
+        kept = None
+    if kept != given:
+        raise UserError(
+            f"{kept_path}: the trials in this folder began with other weights ({kept}); give "
+            "another --output, or the same --start and --backbone-only"
+        )
 
 
 def _report(trial, splits, root: str, folder: Path) -> None:
