@@ -1,16 +1,12 @@
-"""The runtime: sizes, timings, upsampling, inputs that are none."""
+"""The runtime: sizes, timings, inputs that are none."""
 
 import subprocess
 import sys
 
-import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from shuffleseg_core import LabelMap, Segmenter, UserError, colorize, overlay
-from shuffleseg_core.upsampling import LabelUpsampler, align_corners_matrix
 
 
 @pytest.mark.parametrize("size", [(64, 48), (63, 47), (200, 100), (1, 1), (7, 301)])
@@ -107,32 +103,6 @@ def test_no_interpreter_at_all(tiny_tflite, monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(UserError, match="ai-edge-litert"):
         Segmenter(tiny_tflite)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    source=st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 6)),
-    size=st.tuples(st.integers(1, 70), st.integers(1, 70)),
-    align_corners=st.booleans(),
-)
-def test_upsampling_is_resize_then_argmax(seed, source, size, align_corners):
-    logits = np.random.default_rng(seed).normal(size=source).astype(np.float32)
-    labels = LabelUpsampler(align_corners)(logits, size)
-    if align_corners:
-        rows = align_corners_matrix(size[1], source[0])
-        columns = align_corners_matrix(size[0], source[1])
-        full = np.stack([(rows @ plane) @ columns.T for plane in logits.transpose(2, 0, 1)], -1)
-    else:
-        full = np.stack(
-            [cv2.resize(plane, size) for plane in np.ascontiguousarray(logits.transpose(2, 0, 1))],
-            -1,
-        )
-    np.testing.assert_array_equal(labels, full.argmax(-1))
-
-
-def test_equal_logits_go_to_the_lowest_id():
-    assert LabelUpsampler()(np.ones((3, 3, 4), np.float32), (10, 10)).max() == 0
 
 
 def test_colours_are_the_label_maps(rng):
