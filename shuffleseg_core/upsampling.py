@@ -1,7 +1,7 @@
 """From logits at output stride to class ids at any size, without logits of that size.
 
 Between four neighbouring samples a bilinear blend is convex: a class that is above another one at
-all four is above it everywhere between them. So where one class leads at all four, the whole cell is
+all four is above it everywhere between them. So where one class leads at all four, the cell is
 its, and elsewhere only those classes are blended that no other one is above at all four corners.
 """
 
