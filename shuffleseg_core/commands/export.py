@@ -26,6 +26,12 @@ def add_arguments(parser):
         help="dtype of the input image (float32; with --int8 uint8)",
     )
     parser.add_argument(
+        "--graph",
+        choices=("deploy", "plain"),
+        default="deploy",
+        help="the same labels with less work (%(default)s), or layer by layer as it was trained",
+    )
+    parser.add_argument(
         "--int8",
         metavar="FRAMES",
         help="quantize all of it to 8 bits, for a third of the size; value ranges are measured on "
@@ -86,6 +92,7 @@ def run(args) -> int:
         input_dtype=args.input or ("uint8" if args.int8 else "float32"),
         input_size=size,
         calibration=calibration,
+        graph=args.graph,
     )
     megabytes = Path(args.output).stat().st_size / 1e6
     print(

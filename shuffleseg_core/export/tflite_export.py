@@ -15,8 +15,11 @@ from ..errors import UserError, first_line
 from ..model_description import ModelDescription
 from ..models.statistics import model_statistics
 from ..models.trained_network import TrainedNetwork
+from .deploy_graph import deploy_graph
 from .description_writer import with_description
+from .network_graph import network_graph
 
+GRAPHS = ("deploy", "plain")
 OUTPUTS = ("logits", "labels")
 INPUTS = ("float32", "uint8")
 
@@ -29,6 +32,7 @@ def export_tflite(
     input_dtype: str = "float32",
     input_size: tuple[int, int] | None = None,
     calibration: Sequence[np.ndarray] | None = None,
+    graph: str = "deploy",
 ) -> ModelDescription:
     """Convert a trained network to TFLite: of float32, or of int8 throughout.
 
@@ -44,6 +48,7 @@ def export_tflite(
         input_size: (width, height); None takes the network's own.
         calibration: uint8 [height, width, 3] frames such as the network will see. With them the
             file is quantized: int8 weights (a scale a channel) and activations.
+        graph: `deploy`, see `deploy_graph`, or `plain`: layer by layer as it was trained.
 
     Returns:
         The description written into the file.
@@ -56,6 +61,8 @@ def export_tflite(
         raise UserError(f"output {output!r}: choose from {', '.join(OUTPUTS)}")
     if input_dtype not in INPUTS:
         raise UserError(f"input {input_dtype!r}: choose from {', '.join(INPUTS)}")
+    if graph not in GRAPHS:
+        raise UserError(f"graph {graph!r}: choose from {', '.join(GRAPHS)}")
     import keras
 
     if keras.backend.backend() != "tensorflow":
@@ -70,18 +77,13 @@ def export_tflite(
         network.load_weights(model, Path(weights_file))
     align_corners = bool(network.model.get("align_corners", False))
     width, height = input_size
-    # As constants: the converter leaves Keras's variables in the graph as resources otherwise.
-    weights = [
-        [tf.constant(variable.numpy()) for variable in variables]
-        for variables in (model.trainable_variables, model.non_trainable_variables)
-    ]
-
+    network_logits = _deployed(model) if graph == "deploy" else _as_trained(tf, model)
     # The converter itself puts 8 bits in a float graph's place where it quantizes.
     graph_dtype = tf.float32 if calibration is not None else tf.as_dtype(input_dtype)
 
     @tf.function(input_signature=[tf.TensorSpec((1, height, width, 3), graph_dtype, "image")])
-    def graph(image):
-        logits, _ = model.stateless_call(*weights, tf.cast(image, tf.float32), training=False)
+    def from_image(image):
+        logits = network_logits(tf.cast(image, tf.float32))
         if output == "logits":
             return tf.identity(logits, "logits")
         logits = tf.raw_ops.ResizeBilinear(
@@ -92,7 +94,7 @@ def export_tflite(
         )
         return tf.argmax(logits, axis=-1, output_type=tf.int32, name="labels")
 
-    flatbuffer = _convert(tf, graph, path, output, input_dtype, calibration)
+    flatbuffer = _convert(tf, from_image, path, output, input_dtype, calibration)
     statistics = model_statistics(model)
     description = ModelDescription(
         label_map=network.label_map,
@@ -112,10 +114,24 @@ def export_tflite(
     return description
 
 
-def _convert(tf, graph, path, output: str, input_dtype: str, calibration) -> bytes:
+def _deployed(model):
+    nodes = network_graph(model)
+    return lambda image: deploy_graph(nodes, image)
+
+
+def _as_trained(tf, model):
+    # As constants: the converter leaves Keras's variables in the graph as resources otherwise.
+    weights = [
+        [tf.constant(variable.numpy()) for variable in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    ]
+    return lambda image: model.stateless_call(*weights, image, training=False)[0]
+
+
+def _convert(tf, from_image, path, output: str, input_dtype: str, calibration) -> bytes:
     """tf.function → flatbuffer of builtin operators."""
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [graph.get_concrete_function()], tf.Module()
+        [from_image.get_concrete_function()], tf.Module()
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if calibration is not None:
