@@ -13,6 +13,7 @@ from .errors import UserError
 from .interpreter import open_interpreter
 from .label_map import LabelMap
 from .model_description import read_description
+from .network_input import NetworkInput
 from .shipped_models import find_model
 from .size import format_size
 from .tflite_file import TFLiteFile
@@ -38,17 +39,6 @@ class StageTimings:
     @property
     def total(self) -> float:
         return self.preprocess + self.inference + self.postprocess
-
-
-def resize_to_input(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A camera image uint8 [H, W, 3] at a network's input size (width, height); itself if it is."""
-    width, height = size
-    if rgb.shape[:2] == (height, width):
-        return rgb
-    shrinks = rgb.shape[0] > height and rgb.shape[1] > width
-    # Averaging over areas keeps thin things that sampling between 4 pixels would miss.
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(rgb, size, interpolation=interpolation)
 
 
 class Segmenter:
@@ -81,7 +71,8 @@ class Segmenter:
         file = TFLiteFile(self.model_path)
         self.description = read_description(file)
         self._interpreter = open_interpreter(self.model_path, num_threads)
-        self._read_input()
+        self._input = NetworkInput(self._interpreter, self.model_path, self.description)
+        self.input_size = self._input.size
         num_classes = self._read_output(file)
         self._check_description(num_classes)
         self.label_map = (
@@ -92,86 +83,63 @@ class Segmenter:
         )
         self.timings: StageTimings | None = None
 
-    def segment(self, rgb: np.ndarray) -> np.ndarray:
+    def segment(self, rgb: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Label one image.
 
         Args:
             rgb: uint8 [H, W, 3], any size; it is scaled to the network's input size.
+            out: uint8 [H, W], C-contiguous, to write the ids into; None takes a new array.
 
         Returns:
-            uint8 [H, W] class ids, a new array.
+            uint8 [H, W] class ids.
 
         Raises:
-            ValueError: `rgb` is no such array.
+            ValueError: `rgb` or `out` is no such array.
         """
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
             raise ValueError(f"an image is uint8 [H, W, 3]; this is {rgb.dtype} {rgb.shape}")
+        if out is None:
+            out = np.empty(rgb.shape[:2], np.uint8)
+        elif out.dtype != np.uint8 or out.shape != rgb.shape[:2] or not out.flags.c_contiguous:
+            raise ValueError(f"out is {out.dtype} {out.shape}; give a whole uint8 {rgb.shape[:2]}")
         start = time.perf_counter()
-        self._feed(rgb)
+        self._input.feed(rgb)
         fed = time.perf_counter()
         self._interpreter.invoke()
         inferred = time.perf_counter()
-        labels = self._labels((rgb.shape[1], rgb.shape[0]))
+        self._label(out)
         end = time.perf_counter()
         self.timings = StageTimings(fed - start, inferred - fed, end - inferred)
-        return labels
+        return out
 
-    def _feed(self, rgb: np.ndarray) -> None:
-        rgb = resize_to_input(rgb, self.input_size)
-        if self._table is not None:
-            rgb = self._table[rgb]
-        # A view of the interpreter's own memory: converting into it makes no copy between.
-        np.copyto(self._interpreter.tensor(self._input_index)()[0], rgb)
+    def logits(self, rgb: np.ndarray) -> np.ndarray:
+        """The network's output before labels are chosen; only of files whose `output` is `logits`.
 
-    def _labels(self, size: tuple[int, int]) -> np.ndarray:
+        Args:
+            rgb: uint8 [H, W, 3], any size.
+
+        Returns:
+            float32 [h, w, C], a new array, in the network's own units also where it is quantized.
+        """
+        self._input.feed(rgb)
+        self._interpreter.invoke()
+        output = self._interpreter.get_tensor(self._output_index)[0].astype(np.float32)
+        scale, zero = self._interpreter.get_output_details()[0]["quantization"]
+        return (output - zero) * scale if scale else output
+
+    def _label(self, out: np.ndarray) -> None:
         output = self._interpreter.tensor(self._output_index)()[0]
+        size = out.shape[::-1]
         if self.output == "logits":
             # Quantized logits share one scale, so that their raw values rank alike.
-            return self._upsample(output, size)
-        labels = output.reshape(output.shape[:2]).astype(np.uint8)
-        if labels.shape != size[::-1]:
-            labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT)
-        return labels
-
-    def _read_input(self) -> None:
-        inputs = self._interpreter.get_input_details()
-        shape = tuple(int(n) for n in inputs[0]["shape"]) if len(inputs) == 1 else ()
-        if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or min(shape) < 1:
-            raise UserError(
-                f"model {self.model_path}: takes {[tuple(i['shape']) for i in inputs]}; "
-                "a segmentation model takes one image [1, height, width, 3]"
-            )
-        if min(inputs[0].get("shape_signature", shape)) < 0:
-            raise UserError(
-                f"model {self.model_path}: takes images of any size, so that none can be chosen; "
-                "export it for one size"
-            )
-        self._input_index = inputs[0]["index"]
-        self.input_size = (shape[2], shape[1])
-        table = self._input_table(np.dtype(inputs[0]["dtype"]), inputs[0]["quantization"])
-        # Most models take the pixels as they are.
-        self._table = None if np.array_equal(table, np.arange(256)) else table
-
-    def _input_table(self, dtype: np.dtype, quantization: tuple[float, int]) -> np.ndarray:
-        """[256] of the input's dtype: what each pixel value is fed as.
-
-        Without a description, float inputs are taken to want 0–255, and 8-bit inputs all of
-        their range, from black to white.
-        """
-        if dtype not in (np.float32, np.uint8, np.int8):
-            raise UserError(
-                f"model {self.model_path}: input is {dtype.name}; "
-                "float32, uint8 and int8 can be fed"
-            )
-        low, high = self.description.input_range if self.description else (0.0, 255.0)
-        real = low + np.arange(256) * ((high - low) / 255.0)
-        if dtype == np.float32:
-            return real.astype(np.float32)
-        limits = np.iinfo(dtype)
-        scale, zero = quantization
-        if not scale or self.description is None:
-            return (np.arange(256) + limits.min).astype(dtype)
-        return np.clip(np.round(real / scale) + zero, limits.min, limits.max).astype(dtype)
+            self._upsample(output, size, out)
+            return
+        labels = output.reshape(output.shape[:2])
+        if labels.shape == out.shape:
+            np.copyto(out, labels, casting="unsafe")
+        else:
+            labels = labels.astype(np.uint8)
+            cv2.resize(labels, size, dst=out, interpolation=cv2.INTER_NEAREST_EXACT)
 
     def _read_output(self, file: TFLiteFile) -> int:
         """Find the output's form; returns the number of classes."""

@@ -54,14 +54,17 @@ class LabelUpsampler:
             uint8 [height, width].
         """
         width, height = size
-        if self._sizes != (logits.shape[:2], size):
-            self._sizes = (logits.shape[:2], size)
+        if self._sizes != (logits.shape, size):
+            self._sizes = (logits.shape, size)
             self._rows = _Cells.of(height, logits.shape[0], self.align_corners)
             self._columns = _Cells.of(width, logits.shape[1], self.align_corners)
+            self._planes = np.empty((logits.shape[2], *logits.shape[:2]), np.float32)
+            self._stretched = np.empty((logits.shape[0] + 1, width), np.uint8)
             self._has_pixels = self._rows.count[:, None] * self._columns.count > 0
         if out is None:
             out = np.empty((height, width), np.uint8)
-        planes = np.ascontiguousarray(logits.transpose(2, 0, 1), dtype=np.float32)
+        planes = self._planes
+        np.copyto(planes, logits.transpose(2, 0, 1))
         leader, lead = _leaders(planes)
         tolerance = np.float32(ROUNDING) * max(planes.max(), -planes.min())
         # One more cell than samples in each direction: before the first sample and behind the last
@@ -73,7 +76,8 @@ class LabelUpsampler:
         unsure = np.pad(~(lead > tolerance), 1, mode="edge")
         mixed |= unsure[:-1, :-1] | unsure[:-1, 1:] | unsure[1:, :-1] | unsure[1:, 1:]
         mixed &= self._has_pixels
-        np.take(of_cell.take(self._columns.of_pixel, axis=1), self._rows.of_pixel, axis=0, out=out)
+        np.take(of_cell, self._columns.of_pixel, axis=1, out=self._stretched, mode="clip")
+        np.take(self._stretched, self._rows.of_pixel, axis=0, out=out, mode="clip")
         cells = np.nonzero(mixed)
         self.blended_share = float(
             np.dot(self._rows.count[cells[0]], self._columns.count[cells[1]]) / out.size

@@ -114,6 +114,6 @@ def test_not_a_number_does_no_harm():
 def test_labels_of_a_real_frame(street):
     segmenter = Segmenter("camvid_fast", num_threads=1)
     labels = segmenter.segment(street)
-    logits = segmenter._interpreter.get_tensor(segmenter._output_index)[0]
+    logits = segmenter.logits(street)
     expected = resize_all(logits, street.shape[1::-1], segmenter.description.align_corners)
     np.testing.assert_array_equal(labels, expected.argmax(0))

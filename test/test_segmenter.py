@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -26,6 +27,40 @@ def test_frames_do_not_share_memory(tiny_tflite, rng):
     kept = first.copy()
     segmenter.segment(np.zeros((48, 64, 3), np.uint8))
     np.testing.assert_array_equal(first, kept)
+
+
+def test_labels_are_written_where_they_are_wanted(tiny_models, rng):
+    rgb = rng.integers(0, 256, (50, 70, 3), np.uint8)
+    for name in ("logits", "labels"):
+        segmenter = Segmenter(tiny_models / f"{name}.tflite")
+        out = np.full((50, 70), 255, np.uint8)
+        assert segmenter.segment(rgb, out) is out
+        np.testing.assert_array_equal(out, segmenter.segment(rgb))
+        for wrong in (np.empty((70, 50), np.uint8), np.empty((50, 70)), out[:, ::-1]):
+            with pytest.raises(ValueError, match="out is"):
+                segmenter.segment(rgb, wrong)
+
+
+@pytest.mark.parametrize("name", ["logits", "logits_uint8"])
+@pytest.mark.parametrize("size", [(64, 48), (200, 100)])
+def test_feeding_allocates_nothing_from_frame_to_frame(tiny_models, name, size, rng):
+    segmenter = Segmenter(tiny_models / f"{name}.tflite")
+    rgb = rng.integers(0, 256, (size[1], size[0], 3), np.uint8)
+    out = np.empty(rgb.shape[:2], np.uint8)
+    segmenter.segment(rgb, out)
+    tracemalloc.start()
+    try:
+        for feed in (segmenter._input.feed, lambda rgb: segmenter.segment(rgb, out)):
+            feed(rgb)
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            feed(rgb)
+            now, peak = tracemalloc.get_traced_memory()
+            assert now - before < 1000  # what tracemalloc itself and the timings take
+            if feed == segmenter._input.feed:
+                assert peak - before < 1000
+    finally:
+        tracemalloc.stop()
 
 
 def test_padded_and_read_only_images(tiny_tflite, rng):

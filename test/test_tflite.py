@@ -69,7 +69,9 @@ def test_int8_file_is_int8_throughout_and_follows_the_float_one(tiny_models, rng
     tensors = by_int8._interpreter.get_tensor_details()
     assert not [t["name"] for t in tensors if np.dtype(t["dtype"]).kind == "f"]
     assert by_int8._interpreter.get_input_details()[0]["dtype"] == np.uint8
-    assert by_int8._table is None  # pixels are fed as they are, though calibrated by dark frames
+    assert (
+        by_int8._input._table is None
+    )  # pixels are fed as they are, though calibrated by dark frames
     assert by_int8.description.training["quantized_by"] == "8 frames"
     assert by_int8.model_path.stat().st_size < 0.45 * by_float.model_path.stat().st_size
     image = rng.integers(0, 256, (48, 64, 3), np.uint8)

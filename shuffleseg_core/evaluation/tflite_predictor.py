@@ -24,7 +24,7 @@ class TFLitePredictor:
     """
 
     def __init__(self, model: str | os.PathLike, num_threads: int = 2, flip: bool = False):
-        self._segmenter = _LogitSegmenter(model, num_threads)
+        self._segmenter = Segmenter(model, num_threads)
         self._flip = flip
         self.source = self._segmenter.model_path
         self.num_classes = len(self._segmenter.label_map)
@@ -50,13 +50,3 @@ class TFLitePredictor:
             (rgb.shape[1], rgb.shape[0]),
             align_corners=description.align_corners if description else False,
         )
-
-
-class _LogitSegmenter(Segmenter):
-    def logits(self, rgb: np.ndarray) -> np.ndarray:
-        """float32 [h, w, C] at output stride, in the network's own units also where quantized."""
-        self._feed(rgb)
-        self._interpreter.invoke()
-        output = self._interpreter.get_tensor(self._output_index)[0].astype(np.float32)
-        scale, zero = self._interpreter.get_output_details()[0]["quantization"]
-        return (output - zero) * scale if scale else output

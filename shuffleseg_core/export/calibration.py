@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import UserError
 from ..frame_source import ImageFolder, open_frames
 from ..image_file import read_rgb
-from ..segmenter import resize_to_input
+from ..network_input import resize_to_input
 
 
 def calibration_frames(
