@@ -56,7 +56,7 @@ models:
 	$(BIN)/shuffleseg train camvid --root "$(CAMVID)" --output runs/shipped/stages
 	for model in fast accurate; do set -e; run=runs/shipped/camvid_$$model; \
 	  rm -rf $$run; \
-	  $(BIN)/shuffleseg rebalance runs/shipped/stages/$${model}_frozen --undo $(UNDO) --output $$run; \
+	  $(BIN)/shuffleseg rebalance runs/shipped/stages/$${model}_longer --undo $(UNDO) --output $$run; \
 	  $(BIN)/shuffleseg export $$run --output $$run.tflite; \
 	  $(BIN)/shuffleseg export $$run --output $${run}_int8.tflite --int8 "$(CAMVID)/train/images"; \
 	  $(BIN)/shuffleseg compare-labels $$run $$run.tflite --root "$(CAMVID)" --split val --at-least 99.99; \
