@@ -32,6 +32,7 @@ setup(
     python_requires=">=3.10,<3.14",
     packages=[
         "shuffleseg_core",
+        "shuffleseg_core.benchmark",
         "shuffleseg_core.commands",
         "shuffleseg_core.datasets",
         "shuffleseg_core.evaluation",
@@ -97,6 +98,7 @@ setup(
             "train = shuffleseg_training.train_command",
             "bag = shuffleseg_ros.bag_command",
             "demo = shuffleseg_ros.demo.command",
+            "benchmark = shuffleseg_core.commands.benchmark",
             "benchmark-input = shuffleseg_training.benchmark_input_command",
             "check-data = shuffleseg_core.commands.check_data",
             "compare-labels = shuffleseg_core.commands.compare_labels",

@@ -16,11 +16,11 @@ INTERPRETERS = (
 )
 
 
-def open_interpreter(path: str | os.PathLike, num_threads: int):
+def open_interpreter(model: str | os.PathLike | bytes, num_threads: int):
     """Open a model with its tensors allocated.
 
     Args:
-        path: a .tflite file.
+        model: a .tflite file, or what such a file holds.
         num_threads: CPU threads for one inference.
 
     Returns:
@@ -40,10 +40,12 @@ def open_interpreter(path: str | os.PathLike, num_threads: int):
             "no TFLite interpreter is installed; run `pip install ai-edge-litert` "
             "(tflite-runtime serves as well)"
         )
+    source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
     try:
-        interpreter = interpreter_class(model_path=str(path), num_threads=num_threads)
+        interpreter = interpreter_class(**source, num_threads=num_threads)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"model {path}: the interpreter refuses it: {reason}") from error
+        name = "in memory" if isinstance(model, bytes) else model
+        raise UserError(f"model {name}: the interpreter refuses it: {reason}") from error
     return interpreter

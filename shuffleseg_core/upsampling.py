@@ -16,6 +16,7 @@ import numpy as np
 ROUNDING = 16 * 2.0**-24
 
 _BLOCK = 1 << 15  # pixels blended at once: a few such buffers stay in a small core's cache
+_UNSURE = 255  # in the place of a class id
 
 
 class LabelUpsampler:
@@ -56,99 +57,235 @@ class LabelUpsampler:
         width, height = size
         if self._sizes != (logits.shape, size):
             self._sizes = (logits.shape, size)
-            self._rows = _Cells.of(height, logits.shape[0], self.align_corners)
-            self._columns = _Cells.of(width, logits.shape[1], self.align_corners)
-            self._planes = np.empty((logits.shape[2], *logits.shape[:2]), np.float32)
-            self._stretched = np.empty((logits.shape[0] + 1, width), np.uint8)
-            self._has_pixels = self._rows.count[:, None] * self._columns.count > 0
+            self._prepare(*logits.shape, width, height)
         if out is None:
             out = np.empty((height, width), np.uint8)
+        np.copyto(self._planes, logits.transpose(2, 0, 1))
         planes = self._planes
-        np.copyto(planes, logits.transpose(2, 0, 1))
-        leader, lead = _leaders(planes)
-        tolerance = np.float32(ROUNDING) * max(planes.max(), -planes.min())
-        # One more cell than samples in each direction: before the first sample and behind the last
-        # the border's is repeated.
-        corners = np.pad(leader, 1, mode="edge")
-        of_cell = corners[:-1, :-1]
-        mixed = (of_cell != corners[:-1, 1:]) | (of_cell != corners[1:, :-1])
-        mixed |= of_cell != corners[1:, 1:]
-        unsure = np.pad(~(lead > tolerance), 1, mode="edge")
-        mixed |= unsure[:-1, :-1] | unsure[:-1, 1:] | unsure[1:, :-1] | unsure[1:, 1:]
+        tolerance = self._choose_leaders()
+        of_cell = self._leaders[:-1, :-1]
+        mixed = of_cell != self._leaders[:-1, 1:]
+        mixed |= of_cell != self._leaders[1:, :-1]
+        mixed |= of_cell != self._leaders[1:, 1:]
+        mixed |= of_cell == _UNSURE
         mixed &= self._has_pixels
         np.take(of_cell, self._columns.of_pixel, axis=1, out=self._stretched, mode="clip")
         np.take(self._stretched, self._rows.of_pixel, axis=0, out=out, mode="clip")
-        cells = np.nonzero(mixed)
-        self.blended_share = float(
-            np.dot(self._rows.count[cells[0]], self._columns.count[cells[1]]) / out.size
-        )
-        if cells[0].size:
-            self._blend(planes, cells, tolerance, out)
+        y, x = np.divmod(np.flatnonzero(mixed), mixed.shape[1])
+        self.blended_share = float(np.dot(self._rows.count[y], self._columns.count[x]) / out.size)
+        if y.size:
+            self._blend(planes, y, x, tolerance, out)
         return out
 
-    def _blend(self, planes, cells, tolerance, out) -> None:
-        """Write the pixels of the cells ([n] rows, [n] columns), class after class."""
-        y, x = cells
-        height, width = planes.shape[1:]
-        top, bottom = np.maximum(y - 1, 0), np.minimum(y, height - 1)
-        left, right = np.maximum(x - 1, 0), np.minimum(x, width - 1)
-        flat = planes.reshape(len(planes), -1)
-        corners = np.stack(
-            [flat[:, r * width + c] for r in (top, bottom) for c in (left, right)]
-        )  # [4, C, n]
-        possible = _possible_classes(corners, tolerance)
+    def _prepare(self, samples_y: int, samples_x: int, classes: int, width: int, height: int):
+        self._rows = _Cells.of(height, samples_y, self.align_corners)
+        self._columns = _Cells.of(width, samples_x, self.align_corners)
+        self._has_pixels = self._rows.count[:, None] * self._columns.count > 0
+        self._planes = np.empty((classes, samples_y, samples_x), np.float32)
+        self._best = np.empty((samples_y, samples_x), np.float32)
+        # Of every sample, and around them the border's once more: the corners of all cells.
+        self._leaders = np.empty((samples_y + 2, samples_x + 2), np.uint8)
+        self._stretched = np.empty((samples_y + 1, width), np.uint8)
+
+    def _choose_leaders(self):
+        """Fill `_leaders` with the class of each sample's largest logit, or with `_UNSURE` where
+        rounding might let another one win; returns how much it may take from a lead."""
+        planes, best = self._planes, self._best
+        np.copyto(best, planes[0])
+        for plane in planes[1:]:
+            np.maximum(best, plane, out=best)
+        tolerance = np.float32(ROUNDING) * np.maximum(best.max(), -planes.min())
+        np.subtract(best, tolerance, out=best)
+        leaders = self._leaders[1:-1, 1:-1]
+        leaders[:] = 0
+        number = np.zeros(best.shape, np.uint8)
+        for class_id, plane in enumerate(planes):
+            near = (plane >= best).view(np.uint8)
+            number += near
+            near *= np.uint8(class_id)
+            leaders += near
+        # None at all is near where a logit is not a number.
+        leaders[number != 1] = _UNSURE
+        if len(planes) == 256:  # the id itself is taken
+            leaders[self._planes[_UNSURE] >= best] = _UNSURE
+        self._leaders[0], self._leaders[-1] = self._leaders[1], self._leaders[-2]
+        self._leaders[:, 0], self._leaders[:, -1] = self._leaders[:, 1], self._leaders[:, -2]
+        return tolerance
+
+    def _blend(self, planes, y, x, tolerance, out) -> None:
+        """Write the pixels of the cells (rows y, columns x; [n] each), class after class."""
+        classes, height, width = planes.shape
+        ends_y = np.maximum(y - 1, 0) * width, np.minimum(y, height - 1) * width
+        ends_x = np.maximum(x - 1, 0), np.minimum(x, width - 1)
+        samples = np.concatenate([row + column for row in ends_y for column in ends_x])
+        flat = planes.reshape(classes, -1)
+        corners = flat.take(samples, axis=1).reshape(classes, 4, -1)
+        leaders = [self._leaders[y + j, x + i] for j in (0, 1) for i in (0, 1)]
+        possible = _possible_classes(corners, leaders, tolerance)
+        # Most cells have two. The others are few enough that their many steps are large ones.
+        two = possible.sum(axis=0) == 2
+        if two.any():
+            cells = np.flatnonzero(two)
+            grid = self._grid(y[cells], x[cells], out)
+            self._blend_two(corners[..., cells], possible[:, cells], tolerance, grid)
+        if not two.all():
+            cells = np.flatnonzero(~two)
+            self._blend_any(corners[..., cells], possible[:, cells], y[cells], x[cells], out)
+
+    def _grid(self, y, x, out) -> _Grid:
+        return _Grid(
+            self._rows.weight[:, y],
+            self._columns.weight[:, x],
+            self._rows.pixel[:, y] * np.int64(out.shape[1]),
+            self._columns.pixel[:, x],
+            out.reshape(-1),
+        )
+
+    def _blend_two(self, corners, possible, tolerance, grid: _Grid) -> None:
+        """Label cells of two possible classes, given values [C, 4, n] and possible classes [C, n].
+
+        Down a column of pixels the difference of two classes is linear: the second one wins on one
+        side of a row, which is computed once. Pixels too near to it are blended.
+        """
+        ids = np.flatnonzero(possible.T) % len(possible)
+        ids = ids.reshape(-1, 2).T
+        a, b, c, d = corners[ids, :, np.arange(ids.shape[1])].transpose(2, 0, 1)[:, :, None]
+        top, bottom = _between(a, b, grid.x), _between(c, d, grid.x)  # [2, columns, n]
+        at_top = top[1] - top[0]
+        slope = (bottom[1] - bottom[0]) - at_top
+        near = 4 * tolerance
+        flat = ~(np.abs(slope) > near)
+        slope[flat] = 1
+        row = at_top / -slope
+        margin = near / np.abs(slope)
+        low, high = row - margin, row + margin
+        if flat.any():
+            low[flat] = np.where(at_top[flat] < -2 * near, np.inf, -np.inf)
+            high[flat] = np.where(at_top[flat] > 2 * near, -np.inf, np.inf)
+        falls = slope < 0
+        first, change = ids[0].astype(np.uint8), np.diff(ids, axis=0)[0].astype(np.uint8)
+        for rows in grid.row_blocks():
+            f = grid.y[rows, None]
+            shape = (len(f), *low.shape)
+            wins, surely, labels = (self._byte_buffer(i, shape) for i in range(3))
+            np.greater(f, low, out=wins.view(bool))
+            np.greater(f, high, out=surely.view(bool))
+            if np.count_nonzero(wins) != np.count_nonzero(surely):
+                r, j, n = np.nonzero(wins != surely)
+                values = _between(top[:, j, n], bottom[:, j, n], f[r, 0, n])
+                wins[r, j, n] = (values[1] > values[0]) ^ falls[j, n]
+            wins ^= falls.view(np.uint8)
+            np.multiply(wins, change, out=labels)
+            labels += first
+            grid.write_rows(rows, labels)
+
+    def _blend_any(self, corners, possible, y, x, out) -> None:
+        """Label cells of any number of possible classes: blend one after another."""
         # Cells of many possible classes first, so that the k-th class concerns the first few cells.
         number = possible.sum(axis=0)
         order = np.argsort(-number, kind="stable")
         y, x, number = y[order], x[order], number[order]
-        classes = np.nonzero(possible.T[order])[1].astype(np.uint8)
-        start = np.cumsum(number) - number
-        row_weights = self._rows.weight[:, y]
-        column_weights = self._columns.weight[:, x]
-        row_offset = self._rows.pixel[:, y] * np.int64(out.shape[1])
-        column_offset = self._columns.pixel[:, x]
-        ranks = []  # of each class: how many cells, its ids, its values at their rows' ends
-        for rank in range(number[0]):
-            count = np.count_nonzero(number > rank)
-            ids = classes[start[:count] + rank]
-            a, b, c, d = corners[:, ids, order[:count]]
-            f = column_weights[:, :count]
-            ranks.append((count, ids, a * (1 - f) + b * f, c * (1 - f) + d * f))
-        pixels = out.reshape(-1)
-        columns, cell_count = column_weights.shape
-        step = max(_BLOCK // (columns * cell_count), 1)
-        if columns * cell_count > len(self._values[0]):
-            self._values = [np.empty(columns * cell_count, np.float32) for _ in range(3)]
-            self._bytes = [np.empty(columns * cell_count, np.uint8) for _ in range(3)]
-        for first in range(0, len(row_weights), step):
-            rows = slice(first, first + step)
-            labels = self._blend_rows(row_weights[rows], ranks)
-            pixels[row_offset[rows, None] + column_offset] = labels
+        cell, ids = np.divmod(np.flatnonzero(possible.T[order]), len(possible))
+        rank = np.arange(len(cell)) - (np.cumsum(number) - number)[cell]
+        by_rank = np.argsort(rank.astype(np.uint8), kind="stable")
+        cell, ids = cell[by_rank], ids[by_rank]
+        a, b, c, d = corners.reshape(-1)[
+            (4 * ids + np.arange(4)[:, None]) * len(order) + order[cell]
+        ]
+        grid = self._grid(y, x, out)
+        f = grid.x.T[cell]
+        top, bottom = _between(a[:, None], b[:, None], f), _between(c[:, None], d[:, None], f)
+        ids = ids.astype(np.uint8)
+        counts = np.bincount(rank)
+        begins = np.cumsum(counts) - counts
+        # Cells come first in memory here: the few of a high rank are then one piece.
+        for cells in grid.cell_blocks():
+            ranks = []
+            for count, begin in zip(counts, begins):
+                pairs = slice(begin + cells.start, begin + min(count, cells.stop))
+                if pairs.start < pairs.stop:
+                    ranks.append((ids[pairs, None, None], top[pairs, None], bottom[pairs, None]))
+            grid.write_cells(cells, self._blend_block(grid.y.T[cells, :, None], ranks))
 
-    def _blend_rows(self, f, ranks) -> np.ndarray:
-        """uint8 [rows, columns, n] of those rows of all cells that have the weights f [rows, n]."""
-        f = f[:, None]
+    def _blend_block(self, f, ranks) -> np.ndarray:
+        """uint8 [n, rows, columns]: labels of cells whose rows have the weights f [n, rows, 1].
+
+        `ranks` are, for the first class of every cell, the second and so on: ids [≤ n, 1, 1] and
+        values along the top and the bottom of the cells [≤ n, 1, columns].
+        """
         rest = 1 - f
-        count, ids, top, bottom = ranks[0]
-        shape = (len(f), *top.shape)
-        best, value, product = (_view(buffer, shape) for buffer in self._values)
-        labels, change, wins = (_view(buffer, shape) for buffer in self._bytes)
+        ids, top, bottom = ranks[0]
+        shape = (len(f), f.shape[1], top.shape[2])
+        best, value, product = (self._value_buffer(i, shape) for i in range(3))
+        labels, change, wins = (self._byte_buffer(i, shape) for i in range(3))
         np.multiply(top, rest, out=best)
         np.multiply(bottom, f, out=product)
         best += product
         labels[:] = ids
-        for count, ids, top, bottom in ranks[1:]:
-            part = np.s_[:, :, :count]
-            np.multiply(top, rest[..., :count], out=value[part])
-            np.multiply(bottom, f[..., :count], out=product[part])
-            value[part] += product[part]
-            np.greater(value[part], best[part], out=wins.view(bool)[part])
-            np.maximum(value[part], best[part], out=best[part])
+        for ids, top, bottom in ranks[1:]:
+            n = len(ids)
+            np.multiply(top, rest[:n], out=value[:n])
+            np.multiply(bottom, f[:n], out=product[:n])
+            value[:n] += product[:n]
+            np.greater(value[:n], best[:n], out=wins[:n].view(bool))
+            np.maximum(value[:n], best[:n], out=best[:n])
             # Where it wins, the id: without a branch, byte by byte.
-            np.subtract(ids, labels[part], out=change[part])
-            change[part] *= wins[part]
-            labels[part] += change[part]
+            np.subtract(ids, labels[:n], out=change[:n])
+            change[:n] *= wins[:n]
+            labels[:n] += change[:n]
         return labels
+
+    def _value_buffer(self, number: int, shape) -> np.ndarray:
+        return _buffer(self._values, number, shape)
+
+    def _byte_buffer(self, number: int, shape) -> np.ndarray:
+        return _buffer(self._bytes, number, shape)
+
+
+def _buffer(buffers: list[np.ndarray], number: int, shape: tuple[int, ...]) -> np.ndarray:
+    """The buffer of that number in that shape; larger from now on where it was too small."""
+    size = shape[0] * shape[1] * shape[2]
+    if len(buffers[number]) < size:
+        buffers[number] = np.empty(size, buffers[number].dtype)
+    return buffers[number][:size].reshape(shape)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The pixels of n cells of a label image.
+
+    Attributes:
+        y: float32 [rows, n], how far down in the cell each row of pixels lies.
+        x: float32 [columns, n], the same to the right.
+        row_offset, column_offset: int64 [rows, n] and [columns, n], their sum is a pixel's place.
+        pixels: uint8, the label image without its shape.
+    """
+
+    y: np.ndarray
+    x: np.ndarray
+    row_offset: np.ndarray
+    column_offset: np.ndarray
+    pixels: np.ndarray
+
+    def row_blocks(self):
+        """Slices of rows, each of about `_BLOCK` pixels."""
+        step = max(_BLOCK // self.x.size, 1)
+        return [slice(first, first + step) for first in range(0, len(self.y), step)]
+
+    def cell_blocks(self):
+        """Slices of cells, each of about `_BLOCK` pixels."""
+        count = self.y.shape[1]
+        step = max(_BLOCK // (len(self.y) * len(self.x)), 1)
+        return [slice(first, min(first + step, count)) for first in range(0, count, step)]
+
+    def write_rows(self, rows: slice, labels: np.ndarray) -> None:
+        """Labels uint8 [rows, columns, n]."""
+        self.pixels[self.row_offset[rows, None] + self.column_offset] = labels
+
+    def write_cells(self, cells: slice, labels: np.ndarray) -> None:
+        """Labels uint8 [n, rows, columns]."""
+        offset = self.row_offset.T[cells, :, None] + self.column_offset.T[cells, None]
+        self.pixels[offset] = labels
 
 
 @dataclass(frozen=True)
@@ -190,40 +327,22 @@ def sample_positions(size: int, samples: int, align_corners: bool) -> np.ndarray
     return np.minimum(position, samples - 1).astype(np.float32)
 
 
-def _leaders(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 [h, w]: the class of the largest value, and float32 [h, w]: by how much it is above
-    those of lower ids (which would win if rounding made both alike)."""
-    best = planes[0].copy()
-    lead = np.full_like(best, np.inf)
-    leader = np.zeros(best.shape, np.uint8)
-    gap = np.empty_like(best)
-    for class_id, plane in enumerate(planes[1:], start=1):
-        np.subtract(plane, best, out=gap)
-        better = gap > 0
-        np.copyto(lead, gap, where=better)
-        np.copyto(leader, class_id, where=better)
-        np.maximum(plane, best, out=best)
-    return leader, lead
-
-
-def _possible_classes(corners: np.ndarray, tolerance) -> np.ndarray:
-    """bool [C, n]: classes of cells ([4, C, n]) that no class tried is above at all four corners.
-
-    Tried are the one with the highest lowest corner and the leader of each corner: never too few
-    classes are left.
-    """
+def _possible_classes(corners: np.ndarray, leaders, tolerance) -> np.ndarray:
+    """bool [C, n]: classes of cells (values [C, 4, n]) that none of the corners' leaders (4 × [n])
+    is above at all four corners."""
     cells = np.arange(corners.shape[2])
-    leaders = [corners.min(axis=0).argmax(axis=0), *corners.argmax(axis=1)]
-    possible = np.ones(corners.shape[1:], bool)
+    possible = np.ones((len(corners), len(cells)), bool)
     limits = corners + tolerance
     for leader in leaders:
-        above = limits < corners[:, leader, cells][:, None]
-        possible &= ~above.all(axis=0)
+        leader = np.minimum(leader, len(corners) - 1)  # any class will do where none is sure
+        below = limits < corners[leader, :, cells].T
+        possible &= ~below.all(axis=1)
     return possible
 
 
-def _view(buffer: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    return buffer[: shape[0] * shape[1] * shape[2]].reshape(shape)
+def _between(a, b, f):
+    """The blend of a and b, f of the way from a."""
+    return a * (1 - f) + b * f
 
 
 def align_corners_matrix(size: int, source_size: int) -> np.ndarray:

@@ -21,10 +21,11 @@ def add_arguments(parser):
 
 
 def run(args) -> int:
+    from shuffleseg_core.benchmark.machine import machine
     from shuffleseg_core.datasets import open_dataset
 
     from .augmentation import Augmentation
-    from .input_benchmark import benchmark_input, machine
+    from .input_benchmark import benchmark_input
     from .recipe import load_recipe
 
     if args.workers < 1:

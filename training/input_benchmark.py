@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
-import platform
-import re
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -74,15 +70,6 @@ def benchmark_input(
         "images_per_second_per_core": images / clock.seconds["total"],
         "milliseconds": {part: 1000 * clock.seconds[part] / images for part in _PARTS},
     }
-
-
-def machine() -> dict:
-    """{"cpu": the processor's name, "cores": logical cores of this machine}."""
-    name = ""
-    with contextlib.suppress(OSError):
-        found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-        name = found.group(1) if found else ""
-    return {"cpu": name or platform.processor() or platform.machine(), "cores": os.cpu_count()}
 
 
 _PARTS = ("total", "decode_image", "decode_labels", "augment")

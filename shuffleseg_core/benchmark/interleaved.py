@@ -1,0 +1,70 @@
+"""Several pipelines timed in turns on the same images, so that a machine's drift hits all alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ..segmenter import StageTimings
+
+#: Labels one image, uint8 [H, W, 3], and says how long that took.
+Pipeline = Callable[[np.ndarray], StageTimings]
+
+
+def measure(
+    pipelines: Sequence[Pipeline],
+    images: Sequence[np.ndarray],
+    frames: int = 300,
+    warm_up: int = 20,
+    progress: Callable[[], None] = lambda: None,
+) -> np.ndarray:
+    """The paper's protocol (section 4.3), for several pipelines at once.
+
+    Every frame goes through all pipelines before the next one does, from the first to the last and
+    then from the last to the first.
+
+    Args:
+        pipelines: what to time.
+        images: uint8 [H, W, 3] each, taken in turns.
+        frames: timed ones.
+        warm_up: frames before these, not timed.
+        progress: called after every frame, warm-up included.
+
+    Returns:
+        float64 [pipelines, frames, 3], seconds of preprocessing, network and postprocessing.
+    """
+    seconds = np.empty((len(pipelines), frames, 3))
+    order = list(range(len(pipelines)))
+    for frame in range(-warm_up, frames):
+        image = images[frame % len(images)]
+        for index in order:
+            timings = pipelines[index](image)
+            if frame >= 0:
+                seconds[index, frame] = timings.preprocess, timings.inference, timings.postprocess
+        order.reverse()
+        progress()
+    return seconds
+
+
+def summary(seconds: np.ndarray) -> dict:
+    """Figures of one pipeline, float64 [frames, 3] seconds as `measure` gives them.
+
+    All but `fps` and `frames` are in milliseconds (the variance in ms²).
+    """
+    total = 1000 * seconds.sum(axis=1)
+    p50, p95, p99 = np.percentile(total, (50, 95, 99))
+    stages = 1000 * np.median(seconds, axis=0)
+    return {
+        "frames": len(total),
+        "mean_ms": float(total.mean()),
+        "variance_ms2": float(total.var(ddof=1)) if len(total) > 1 else 0.0,
+        "fps": float(1000 / total.mean()),
+        "min_ms": float(total.min()),
+        "p50_ms": float(p50),
+        "p95_ms": float(p95),
+        "p99_ms": float(p99),
+        "preprocess_ms": float(stages[0]),
+        "network_ms": float(stages[1]),
+        "labels_ms": float(stages[2]),
+    }

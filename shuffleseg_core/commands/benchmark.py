@@ -1,0 +1,185 @@
+"""`shuffleseg benchmark`: how long models take here, measured in turns."""
+
+import sys
+
+from ..errors import UserError
+from ..json_output import add_json_option, write_json
+
+HELP = "measure how long models take on this machine, from camera image to labels"
+
+
+def add_arguments(parser):
+    parser.add_argument(
+        "models",
+        nargs="*",
+        metavar="MODEL",
+        help=".tflite files or names of shipped models (the default one); the first is what the "
+        "others are compared with",
+    )
+    parser.add_argument(
+        "--threads", default="2", metavar="N[,N…]", help="CPU threads to try (%(default)s)"
+    )
+    parser.add_argument(
+        "--source", metavar="FRAMES", help="images, folder or video (the procedural street)"
+    )
+    parser.add_argument(
+        "--image-size",
+        metavar="WIDTHxHEIGHT[,…]",
+        help="sizes of the camera's images and so of the labels (those of the models' inputs)",
+    )
+    parser.add_argument("--frames", type=int, default=300, help="timed frames (%(default)s)")
+    parser.add_argument(
+        "--warm-up", type=int, default=20, help="frames before them (%(default)s)", metavar="N"
+    )
+    parser.add_argument(
+        "--operators", action="store_true", help="also time each model's operators one by one"
+    )
+    add_json_option(parser)
+    parser.add_argument("--chart", metavar="FILE.png", help="draw the medians as bars")
+
+
+def run(args) -> int:
+    from tqdm import tqdm
+
+    from ..benchmark.gemm_rate import gemm_rate
+    from ..benchmark.interleaved import measure, summary
+    from ..benchmark.machine import machine, software
+    from ..benchmark.peak_memory import peak_memory
+    from ..benchmark.report import print_operators, print_table
+    from ..figure_file import check_png_name
+    from ..segmenter import MAX_THREADS, Segmenter
+    from ..size import format_size, parse_size
+
+    if args.frames < 1 or args.warm_up < 0:
+        raise UserError("--frames takes 1 or more, --warm-up 0 or more")
+    chart = check_png_name("--chart", args.chart) if args.chart else None
+    threads = [_integer("--threads", part, MAX_THREADS) for part in args.threads.split(",")]
+    sizes = [parse_size(part) for part in args.image_size.split(",")] if args.image_size else None
+    results = []
+    entries = []  # (model, threads, size, Segmenter)
+    for model in args.models or [None]:
+        for count in threads:
+            segmenter = Segmenter(model, count)
+            for size in sizes or [segmenter.input_size]:
+                entries.append((model, count, size, segmenter))
+    images = _images(args.source, {size for _, _, size, _ in entries})
+    with tqdm(total=(args.warm_up + args.frames) * len(entries), unit="frame", disable=None) as bar:
+        seconds = measure(
+            [_pipeline(segmenter, images[size], bar) for *_, size, segmenter in entries],
+            range(len(next(iter(images.values())))),
+            args.frames,
+            args.warm_up,
+        )
+    for (_, count, size, segmenter), taken in zip(entries, seconds):
+        path = segmenter.model_path
+        results.append(
+            {
+                "model": path.stem,
+                "threads": count,
+                "input_size": format_size(segmenter.input_size),
+                "image_size": format_size(size),
+                **summary(taken),
+                "file_mb": path.stat().st_size / 1e6,
+                **peak_memory(path, count, size),
+            }
+        )
+    for result in results:
+        result["ratio_to_first"] = results[0]["p50_ms"] / result["p50_ms"]
+    report = {**machine(), "software": software(), "source": args.source or "procedural street"}
+    report |= {"warm_up": args.warm_up, "results": results}
+    try:
+        report["gemm_gmac_per_s"] = {str(count): gemm_rate(count) for count in threads}
+    except UserError as error:
+        print(f"shuffleseg benchmark: {error}", file=sys.stderr)
+    _add_rates(results, [segmenter for *_, segmenter in entries], report.get("gemm_gmac_per_s"))
+    if args.operators:
+        report["operators"] = _operators(entries)
+    if args.json != "-":
+        print_table(report)
+        for name, times in report.get("operators", {}).items():
+            print_operators(name, times)
+    if args.json:
+        write_json(args.json, report)
+    if chart:
+        from ..benchmark.chart import draw_times
+
+        draw_times(results, f"{report['cpu']}, median of {args.frames} frames", chart)
+        print(f"{chart}", file=sys.stderr)
+    return 0
+
+
+def _integer(option: str, text: str, most: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if not 1 <= value <= most:
+        raise UserError(f"{option} {text!r}: give 1 to {most}, several with commas between")
+    return value
+
+
+def _pipeline(segmenter, images, bar):
+    """Frame number → `StageTimings`; labels go where the last frame's were."""
+    import numpy as np
+
+    out = np.empty(images[0].shape[:2], np.uint8)
+
+    def run(number):
+        segmenter.segment(images[number], out)
+        bar.update()
+        return segmenter.timings
+
+    return run
+
+
+def _images(source, sizes, most: int = 20) -> dict:
+    """size → up to `most` uint8 [H, W, 3] images of it."""
+    import cv2
+
+    if source is None:
+        from ..synthetic_drive import SyntheticDrive
+
+        width, height = max(sizes)
+        drive = SyntheticDrive(seed=1, width=width, height=height)
+        frames = [drive.frame(5 * number)[0] for number in range(most)]
+    else:
+        from ..frame_source import open_frames
+
+        frames = []
+        for frame in open_frames(source, with_truth=False):
+            if frame.image is not None:
+                frames.append(frame.image)
+            if len(frames) == most:
+                break
+        if not frames:
+            raise UserError(f"--source {source}: no frame of it can be read")
+    return {
+        size: [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]
+        for size in sizes
+    }
+
+
+def _add_rates(results, segmenters, gemm) -> None:
+    """GMAC/s from frame in to labels out, and as a share of what the machine can do."""
+    from ..tflite_file import TFLiteFile
+
+    for result, segmenter in zip(results, segmenters):
+        gmac = TFLiteFile(segmenter.model_path).macs / 1e9
+        result["gmac"] = gmac
+        result["gmac_per_s"] = 1000 * gmac / result["p50_ms"]
+        if gemm:
+            result["gemm_share"] = result["gmac_per_s"] / gemm[str(result["threads"])]
+
+
+def _operators(entries) -> dict:
+    """Model, threads → its operators' times."""
+    from dataclasses import asdict
+
+    from ..benchmark.operator_times import operator_times
+
+    found = {}
+    for _, count, _, segmenter in entries:
+        name = f"{segmenter.model_path.stem}, {count} threads"
+        if name not in found:
+            found[name] = [asdict(t) for t in operator_times(segmenter.model_path, count)]
+    return found
