@@ -1,4 +1,4 @@
-"""Several pipelines timed in turns on the same images, so that a machine's drift hits all alike."""
+"""Several pipelines timed in turns on the same frames, so that a machine's drift hits all alike."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ import numpy as np
 
 from ..segmenter import StageTimings
 
-#: Labels one image, uint8 [H, W, 3], and says how long that took.
-Pipeline = Callable[[np.ndarray], StageTimings]
+#: Labels the frame of that number and says how long it took.
+Pipeline = Callable[[int], StageTimings]
 
 
 def measure(
     pipelines: Sequence[Pipeline],
-    images: Sequence[np.ndarray],
     frames: int = 300,
     warm_up: int = 20,
-    progress: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
     """The paper's protocol (section 4.3), for several pipelines at once.
 
@@ -26,24 +24,20 @@ def measure(
 
     Args:
         pipelines: what to time.
-        images: uint8 [H, W, 3] each, taken in turns.
         frames: timed ones.
         warm_up: frames before these, not timed.
-        progress: called after every frame, warm-up included.
 
     Returns:
         float64 [pipelines, frames, 3], seconds of preprocessing, network and postprocessing.
     """
     seconds = np.empty((len(pipelines), frames, 3))
     order = list(range(len(pipelines)))
-    for frame in range(-warm_up, frames):
-        image = images[frame % len(images)]
+    for number in range(-warm_up, frames):
         for index in order:
-            timings = pipelines[index](image)
-            if frame >= 0:
-                seconds[index, frame] = timings.preprocess, timings.inference, timings.postprocess
+            timings = pipelines[index](number % frames)
+            if number >= 0:
+                seconds[index, number] = timings.preprocess, timings.inference, timings.postprocess
         order.reverse()
-        progress()
     return seconds
 
 

@@ -55,7 +55,6 @@ def run(args) -> int:
     chart = check_png_name("--chart", args.chart) if args.chart else None
     threads = [_integer("--threads", part, MAX_THREADS) for part in args.threads.split(",")]
     sizes = [parse_size(part) for part in args.image_size.split(",")] if args.image_size else None
-    results = []
     entries = []  # (model, threads, size, Segmenter)
     for model in args.models or [None]:
         for count in threads:
@@ -66,10 +65,10 @@ def run(args) -> int:
     with tqdm(total=(args.warm_up + args.frames) * len(entries), unit="frame", disable=None) as bar:
         seconds = measure(
             [_pipeline(segmenter, images[size], bar) for *_, size, segmenter in entries],
-            range(len(next(iter(images.values())))),
             args.frames,
             args.warm_up,
         )
+    results = []
     for (_, count, size, segmenter), taken in zip(entries, seconds):
         path = segmenter.model_path
         results.append(
@@ -125,7 +124,7 @@ def _pipeline(segmenter, images, bar):
     out = np.empty(images[0].shape[:2], np.uint8)
 
     def run(number):
-        segmenter.segment(images[number], out)
+        segmenter.segment(images[number % len(images)], out)
         bar.update()
         return segmenter.timings
 
