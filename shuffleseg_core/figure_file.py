@@ -10,7 +10,7 @@ import numpy as np
 
 from .atomic_file import atomic_path
 from .colorize import colorize
-from .errors import UserError
+from .errors import UserError, needs_extra
 from .label_map import LabelMap
 from .user_path import user_path
 
@@ -39,10 +39,7 @@ def require_matplotlib(option: str) -> None:
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
-        raise UserError(
-            f"{option} needs matplotlib ({error}); in the checkout, run `make setup-dev` or "
-            "`pip install '.[train]'`"
-        ) from error
+        raise needs_extra(f"{option} needs matplotlib", error, "demo") from error
 
 
 def paint_truth(truth: np.ndarray, label_map: LabelMap) -> np.ndarray:

@@ -26,7 +26,7 @@ def run(args) -> int:
     spill over their outlines. The classifier's biases can give back a part of that."""
     import numpy as np
 
-    from shuffleseg_core.errors import UserError
+    from shuffleseg_core.errors import UserError, needs_extra
     from shuffleseg_core.keras_backend import choose_keras_backend
     from shuffleseg_core.trained_files import WEIGHTS
     from shuffleseg_core.user_path import user_path
@@ -44,9 +44,7 @@ def run(args) -> int:
         from shuffleseg_core.models.trained_network import TrainedNetwork
         from shuffleseg_core.models.weights_file import save_weights
     except (ImportError, ValueError) as error:
-        raise UserError(
-            f"this needs Keras and a backend ({error}); in the checkout, run `make setup-dev`"
-        ) from error
+        raise needs_extra("this needs Keras and a backend", error) from error
     source, target = RunFolder(user_path(args.folder)), RunFolder(user_path(args.output))
     network = TrainedNetwork.load_record(source.path)
     if target.path.exists() and not (target.path.is_dir() and not os.listdir(target.path)):

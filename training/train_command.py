@@ -42,7 +42,7 @@ def add_arguments(parser):
 
 
 def run(args) -> int:
-    from shuffleseg_core.errors import UserError
+    from shuffleseg_core.errors import needs_extra
     from shuffleseg_core.keras_backend import choose_keras_backend
 
     from .cluster import Cluster
@@ -56,10 +56,8 @@ def run(args) -> int:
         from .chain import train_stages
         from .training_loop import TrainingOptions
     except (ImportError, ValueError) as error:  # ValueError: Keras knows no such backend
-        raise UserError(
-            f"training needs Keras, a backend (TensorFlow or JAX) and matplotlib ({error}); "
-            "in the checkout, run `make setup-dev` or `pip install '.[train]'`"
-        ) from error
+        what = "training needs Keras, a backend (TensorFlow or JAX) and matplotlib"
+        raise needs_extra(what, error) from error
 
     options = TrainingOptions(args.checkpoint_steps, args.val_epochs, args.workers)
     folder = train_stages(

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import needs_extra
 
 SIZE = 1024
 
@@ -24,9 +24,8 @@ def gemm_rate(num_threads: int, repetitions: int = 12) -> float:
     try:
         from threadpoolctl import threadpool_limits
     except ImportError as error:
-        raise UserError(
-            f"the machine's own rate needs threadpoolctl ({error}); `pip install '.[benchmark]'`"
-        ) from error
+        what = "the machine's own rate needs threadpoolctl"
+        raise needs_extra(what, error, "benchmark") from error
     a, b = np.random.default_rng(0).random((2, SIZE, SIZE), np.float32)
     out = np.empty_like(a)
     best = np.inf

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ..errors import UserError
+from ..errors import UserError, needs_extra
 
 HELP = "write a trained network as a .tflite that describes itself (needs TensorFlow)"
 
@@ -72,10 +72,7 @@ def run(args) -> int:
         from ..models.trained_network import TrainedNetwork
         from ..trained_files import WEIGHTS
     except ImportError as error:
-        raise UserError(
-            f"exporting needs TensorFlow and Keras ({error}); "
-            "in the checkout, run `make setup-dev` or `pip install '.[train]'`"
-        ) from error
+        raise needs_extra("exporting needs TensorFlow and Keras", error) from error
 
     folder = user_path(args.folder)
     network = TrainedNetwork.load_record(folder)

@@ -2,7 +2,7 @@
 
 import os
 
-from ..errors import UserError
+from ..errors import needs_extra
 from ..label_map import LabelMap
 
 HELP = "make a run folder of an official TensorFlow 1 checkpoint (needs TensorFlow)"
@@ -46,10 +46,7 @@ def run(args) -> int:
 
         from ..import_weights.segmentation_checkpoint import import_segmentation_checkpoint
     except (ImportError, ValueError) as error:  # ValueError: Keras knows no such backend
-        raise UserError(
-            f"importing needs TensorFlow and Keras ({error}); "
-            "in the checkout, run `make setup-dev` or `pip install '.[train]'`"
-        ) from error
+        raise needs_extra("importing needs TensorFlow and Keras", error) from error
 
     network, report = import_segmentation_checkpoint(
         args.checkpoint,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, needs_extra
 from ..image_file import read_rgb
 from ..label_map import LabelMap
 from .dataset import Dataset
@@ -143,10 +143,7 @@ def _read_json(path: Path) -> list[_Image]:
     try:
         from pycocotools import mask  # noqa: F401  # better missed here than at the first image
     except ImportError as error:
-        raise UserError(
-            "COCO needs pycocotools, which is not installed; install it with "
-            "`make setup-dev` or `pip install '.[train]'`"
-        ) from error
+        raise needs_extra("COCO needs pycocotools", error) from error
     try:
         with open(path, encoding="utf-8") as file:
             # Slimmed as it is parsed: whole, the training split would take gigabytes.

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..errors import UserError, first_line
+from ..errors import needs_extra
 from ..keras_backend import choose_keras_backend
 from ..user_path import user_path
 
@@ -159,8 +159,6 @@ def _import_keras() -> None:
     try:
         import keras  # noqa: F401
     except (ImportError, ValueError) as error:
-        raise UserError(
-            f"Keras weights need Keras and its backend ({first_line(error)}); in the checkout, run "
-            "`make setup-dev` or `pip install '.[train]'`, or export the weights and give the "
-            ".tflite"
+        raise needs_extra(
+            "Keras weights, unlike a .tflite, need Keras and its backend", error
         ) from error

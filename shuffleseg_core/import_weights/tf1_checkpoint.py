@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, needs_extra
 
 _SUFFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 
@@ -50,10 +50,8 @@ def read_tf1_checkpoint(prefix: Path) -> dict[str, np.ndarray]:
     try:
         import tensorflow as tf
     except ImportError as error:
-        raise UserError(
-            f"{prefix}: reading a TensorFlow 1 checkpoint needs TensorFlow ({error}); "
-            "in the checkout, run `make setup-dev` or `pip install '.[train]'`"
-        ) from error
+        what = f"{prefix}: reading a TensorFlow 1 checkpoint needs TensorFlow"
+        raise needs_extra(what, error) from error
     if not any(prefix.parent.glob(f"{glob.escape(prefix.name)}.data-*")):
         raise UserError(
             f"{prefix}.index: its data file is missing; put {prefix.name}.data-00000-of-00001 "
