@@ -39,6 +39,8 @@ setup(
         "shuffleseg_core.export",
         "shuffleseg_core.import_weights",
         "shuffleseg_core.models",
+        "shuffleseg_core.models.heads",
+        "shuffleseg_core.models.mobilenet_v2",
         "shuffleseg_core.models.shufflenet_v2",
         "shuffleseg_core.synthetic_drive",
         "shuffleseg_ros",
@@ -50,7 +52,7 @@ setup(
     package_data={
         "shuffleseg_ros": ["*.xml"],
         "shuffleseg_core": ["shipped/*"],
-        "shuffleseg_core.models.shufflenet_v2": ["*.json"],
+        "shuffleseg_core.models.heads": ["*.json"],
         "shuffleseg_training": ["recipes/*.yaml", "searches/*.yaml"],
     },
     data_files=[

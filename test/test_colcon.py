@@ -71,7 +71,7 @@ def test_everything_is_installed(workspace):
         assert names and {path.name for path in (share / folder).iterdir()} == names
     program = """
 import shuffleseg_core, shuffleseg_ros, shuffleseg_training
-from shuffleseg_core.models.shufflenet_v2 import load_dpc_cell
+from shuffleseg_core.models.heads import load_dpc_cell
 from shuffleseg_ros.fastdds_profile import PROFILE
 from shuffleseg_training.recipe import load_recipe, recipe_names
 load_dpc_cell(); [load_recipe(name) for name in recipe_names()]

@@ -12,10 +12,10 @@ from shuffleseg_core.errors import UserError
 keras = pytest.importorskip("keras", exc_type=ImportError)
 
 from shuffleseg_core.models import build_model  # noqa: E402
+from shuffleseg_core.models.heads import load_dpc_cell  # noqa: E402
 from shuffleseg_core.models.shufflenet_v2 import (  # noqa: E402
     STAGE_WIDTHS,
     UNIT_VARIANTS,
-    load_dpc_cell,
     unit_variant_of,
 )
 from shuffleseg_core.models.statistics import model_statistics  # noqa: E402
@@ -38,6 +38,30 @@ def test_costs_of_table_1(head, size, parameters, gmac):
     assert round(statistics.gmac, 4) == gmac
 
 
+@pytest.mark.parametrize(
+    "head, size, gflops, megabytes",
+    [
+        ("basic", (224, 224), 1.0, 8.4),
+        ("basic", (640, 360), 4.69, 8.4),
+        ("dpc", (224, 224), 1.18, 9.9),
+        ("dpc", (640, 360), 5.56, 9.9),
+    ],
+)
+def test_costs_of_mobilenet_v2_as_in_tables_2_and_5(head, size, gflops, megabytes):
+    statistics = model_statistics(
+        build_model("mobilenet_v2", 19, head=head, input_size=size, upsample=False)
+    )
+    assert statistics.gflops == pytest.approx(gflops, rel=0.01)
+    assert statistics.tflite_mb == pytest.approx(megabytes, rel=0.01)
+
+
+def test_mobilenet_v2_takes_any_output_stride(rng):
+    for stride in (8, 16, 32):
+        model = build_model("mobilenet_v2", 5, output_stride=stride, upsample=False)
+        image = rng.uniform(0, 255, (1, 33, 65, 3)).astype("float32")
+        assert model(image).shape == (1, -(-33 // stride), -(-65 // stride), 5)
+
+
 def test_counting_without_keras_gives_keras_counts():
     program = """
 import itertools, sys
@@ -57,13 +81,16 @@ for variant in UNIT_VARIANTS:
     print(model_statistics(model))
 model = build_model("shufflenet_v2", 7, input_size=(71, 33), decoder_stride=4, projection_width=96)
 print(model_statistics(model))
+for stride in (8, 16, 32):
+    model = build_model("mobilenet_v2", 7, input_size=(71, 33), output_stride=stride)
+    print(model_statistics(model))
 """
     counts = [
         subprocess.run([sys.executable, "-c", program, way], check=True, capture_output=True).stdout
         for way in ("with", "without")
     ]
     assert counts[0] == counts[1]
-    assert counts[0].count(b"\n") == 6 + 3 + 1
+    assert counts[0].count(b"\n") == 6 + 3 + 1 + 3
 
 
 @pytest.mark.parametrize("head", ["basic", "dpc"])

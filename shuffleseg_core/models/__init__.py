@@ -5,11 +5,16 @@ from __future__ import annotations
 import inspect
 
 from ..errors import UserError
-from .shufflenet_v2 import HEADS, shufflenet_v2_segmentation
+from .heads import HEADS
+from .mobilenet_v2 import mobilenet_v2_segmentation
+from .shufflenet_v2 import shufflenet_v2_segmentation
 
 #: Architecture name → function that builds it. Every function takes `num_classes`,
 #: `input_size` ((width, height) or None) and `upsample`, beside options of its own.
-ARCHITECTURES = {"shufflenet_v2": shufflenet_v2_segmentation}
+ARCHITECTURES = {
+    "shufflenet_v2": shufflenet_v2_segmentation,
+    "mobilenet_v2": mobilenet_v2_segmentation,
+}
 
 __all__ = ["ARCHITECTURES", "HEADS", "build_model"]
 

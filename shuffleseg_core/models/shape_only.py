@@ -132,6 +132,11 @@ class Concatenate(Layer):
         return (*shape[0][:-1], sum(one[-1] for one in shape))
 
 
+class Add(Layer):
+    def compute_output_shape(self, shape):
+        return shape[0]
+
+
 class Activation(Layer):
     def __init__(self, activation, name=None, **kwargs):
         super().__init__(name)
@@ -190,6 +195,7 @@ def Input(shape, name=None):  # noqa: N802 (Keras's name)
 
 layers = SimpleNamespace(
     Activation=Activation,
+    Add=Add,
     BatchNormalization=BatchNormalization,
     Concatenate=Concatenate,
     Conv2D=Conv2D,

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from ..blocks import ConvNormAct, ResizeLike
 from ..engine import keras, layers
+from ..heads import segmentation_head
 from .backbone import shufflenet_v2_backbone
-from .basic_head import basic_head
-from .detail_decoder import detail_decoder
-from .dpc_head import dpc_head
-
-HEADS = ("basic", "dpc")
 
 
 def shufflenet_v2_segmentation(
@@ -34,22 +29,14 @@ def shufflenet_v2_segmentation(
 
     Args:
         num_classes: depth of the logits.
-        head: `basic` or `dpc`.
         input_size: (width, height) in pixels, or None for any size.
         depth_multiplier, output_stride, stage4_rate_1, unit_variant: see
             `shufflenet_v2_backbone`.
-        align_corners: convention of the bilinear resizes, see `ResizeLike`.
-        head_width: channels of each of the head's branches (the paper's 256).
-        projection_width: channels that the head's features are projected to (the paper's 256).
-        decoder_stride: a stride below output_stride that a light decoder brings the features
-            back to, see `detail_decoder`; None has the paper's decoder, a bilinear resize.
-        decoder_width: channels of that decoder.
-        dropout: share of the projected features dropped while training (the paper keeps 0.9).
+        head, align_corners, head_width, projection_width, decoder_stride, decoder_width, dropout,
+        upsample: see `segmentation_head`.
         backbone_momentum, head_momentum: of the batch norms. The defaults are the official
             implementation's and need hundreds of thousands of steps; a short training
             needs faster statistics, about 0.99.
-        upsample: end with logits at the input's size; False ends at output stride, or at
-            decoder_stride.
 
     Returns:
         A model from images [B, H, W, 3], values 0–255, to float logits
@@ -60,8 +47,6 @@ def shufflenet_v2_segmentation(
     Raises:
         ValueError: an argument is out of its range.
     """
-    if head not in HEADS:
-        raise ValueError(f"head {head!r} is not in {list(HEADS)}")
     width, height = input_size or (None, None)
     image = keras.Input((height, width, 3), name="image")
     x = layers.Rescaling(2.0 / 255.0, offset=-1.0, name="preprocessing")(image)
@@ -73,18 +58,19 @@ def shufflenet_v2_segmentation(
         unit_variant=unit_variant,
         batch_norm_momentum=backbone_momentum,
     )
-    features = pyramid[output_stride]
-    conv = ConvNormAct(momentum=head_momentum, epsilon=1e-5)
-    if head == "basic":
-        x = basic_head(features, conv, align_corners, head_width)
-    else:
-        x = dpc_head(features, conv, output_stride, head_width)
-    x = conv.pointwise(x, projection_width, name="projection_conv1x1")
-    if decoder_stride is not None:
-        details = {stride: pyramid[stride] for stride in pyramid if stride < output_stride}
-        x = detail_decoder(x, details, decoder_stride, decoder_width, conv, align_corners)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    x = layers.Conv2D(num_classes, 1, name="logits", dtype="float32")(x)
-    if upsample:
-        x = ResizeLike(align_corners, name="upsample", dtype="float32")([x, image])
+    x = segmentation_head(
+        image,
+        pyramid,
+        num_classes,
+        head=head,
+        output_stride=output_stride,
+        align_corners=align_corners,
+        head_width=head_width,
+        projection_width=projection_width,
+        decoder_stride=decoder_stride,
+        decoder_width=decoder_width,
+        dropout=dropout,
+        momentum=head_momentum,
+        upsample=upsample,
+    )
     return keras.Model(image, x, name=f"shufflenet_v2_{head}")
