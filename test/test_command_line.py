@@ -47,6 +47,24 @@ def test_segment_images_folders_and_videos(shuffleseg, tiny_tflite, tmp_path, rn
     assert read_rgb(out / "one_overlay.png").shape == (33, 41, 3)
 
 
+def test_several_workers_write_the_same(shuffleseg, tiny_tflite, tmp_path):
+    images = make_camvid(tmp_path / "data") / "train" / "images"
+    (images / "f002.jpg").write_bytes(b"no image")
+    (images / "f004.jpg").write_bytes(b"none either")
+    for workers in (1, 3):
+        out = tmp_path / str(workers)
+        status, said, err = shuffleseg(
+            *("segment", images, "--output", out, "--model", tiny_tflite, "--workers", workers)
+        )
+        assert status == 2 and said.startswith("4 label images")
+        assert err.index("f002.jpg") < err.index("f004.jpg")
+    one, three = ({p.name: p.read_bytes() for p in (tmp_path / w).iterdir()} for w in "13")
+    assert len(one) == 4 and one == three
+    _assert_mistake(
+        shuffleseg("segment", images, "--output", tmp_path / "o", "--workers", 0), "--workers is 0"
+    )
+
+
 def test_segment_goes_on_after_an_unreadable_frame(shuffleseg, tiny_tflite, tmp_path):
     images = make_camvid(tmp_path / "data") / "train" / "images"
     (images / "f002.jpg").write_bytes(b"no image")

@@ -11,7 +11,7 @@ import threading
 import cv2
 import pytest
 
-from shuffleseg_training.prefetch import prefetched
+from shuffleseg_core.prefetch import prefetched
 from tiny_camvid import make_camvid
 
 PATIENCE = 60  # seconds after which a test gives up; none waits that long

@@ -12,10 +12,10 @@ import numpy as np
 from tqdm import tqdm
 
 from shuffleseg_core.datasets import Dataset
+from shuffleseg_core.prefetch import prefetched
 
 from .augmentation import Augmentation
 from .batches import AugmentedBatches
-from .prefetch import prefetched
 
 
 def benchmark_input(

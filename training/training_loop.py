@@ -17,6 +17,7 @@ from tqdm import tqdm
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.mask_comparison import draw_comparison
 from shuffleseg_core.models.trained_network import TrainedNetwork
+from shuffleseg_core.prefetch import prefetched
 
 from .batch_norm_statistics import estimate_batch_norms
 from .batches import AugmentedBatches
@@ -26,7 +27,6 @@ from .engines import Engine
 from .mask_strip import mask_strip
 from .metrics_log import MetricsLog, read_metrics
 from .optimizer import averaged_weights, make_schedule
-from .prefetch import prefetched
 from .recipe import Recipe
 from .run_folder import RunFolder
 from .tensorboard_log import TensorBoardLog

@@ -1,5 +1,7 @@
 """`shuffleseg segment`: images, folders and videos → label images."""
 
+import contextlib
+import queue
 import sys
 from pathlib import Path
 
@@ -19,7 +21,17 @@ def add_arguments(parser):
     parser.add_argument(
         "--overlay", action="store_true", help="also write <stem>_overlay.png: colours over image"
     )
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (%(default)s)")
+    parser.add_argument(
+        "--threads", type=int, help="CPU threads of one frame (2; with several workers 1)"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="frames labelled at once, each by a model of its own (%(default)s): with as many as "
+        "there are cores and one thread each, more frames a second than one after another",
+    )
 
 
 def run(args) -> int:
@@ -28,9 +40,12 @@ def run(args) -> int:
     from ..colorize import overlay
     from ..frame_source import VideoFile, open_frames
     from ..image_file import write_png
-    from ..segmenter import Segmenter
+    from ..prefetch import prefetched
+    from ..segmenter import MAX_THREADS, Segmenter
     from ..user_path import user_path
 
+    if not 1 <= args.workers <= MAX_THREADS:
+        raise UserError(f"--workers is {args.workers}; give 1 to {MAX_THREADS}")
     sources = [(path, open_frames(path, with_truth=False)) for path in args.inputs]
     output = user_path(args.output)
     if output.exists() and not output.is_dir():
@@ -44,7 +59,26 @@ def run(args) -> int:
             for file in source.files:
                 targets.add(file)
     targets.check_inputs()
-    segmenter = Segmenter(args.model, args.threads)
+    idle = queue.SimpleQueue()
+    for _ in range(args.workers):
+        idle.put(Segmenter(args.model, args.threads or (2 if args.workers == 1 else 1)))
+
+    def label(named):
+        """Write a frame's results; hands the frame on."""
+        prefix, frame = named
+        if frame.image is None:
+            return frame
+        segmenter = idle.get()
+        try:
+            labels = segmenter.segment(frame.image)
+        finally:
+            idle.put(segmenter)
+        write_png(output / f"{prefix}{frame.name}.png", labels)
+        if args.overlay:
+            picture = overlay(frame.image, labels, segmenter.label_map)
+            write_png(output / f"{prefix}{frame.name}_overlay.png", picture)
+        return frame
+
     done = 0
     unreadable = 0
     with tqdm(
@@ -52,24 +86,29 @@ def run(args) -> int:
         unit="frame",
         disable=None,  # only on a terminal
     ) as bar:
-        for _, source in sources:
-            prefix = f"{source.path.stem}_" if isinstance(source, VideoFile) else ""
-            for frame in source:
+        frames = prefetched(label, _frames(sources), args.workers)
+        with contextlib.closing(frames):
+            for frame in frames:
                 bar.update()
                 if frame.image is None:
                     unreadable += 1
                     tqdm.write(f"shuffleseg segment: {frame.error}", file=sys.stderr)
-                    continue
-                labels = segmenter.segment(frame.image)
-                write_png(output / f"{prefix}{frame.name}.png", labels)
-                if args.overlay:
-                    picture = overlay(frame.image, labels, segmenter.label_map)
-                    write_png(output / f"{prefix}{frame.name}_overlay.png", picture)
-                done += 1
+                else:
+                    done += 1
     print(f"{done} label images in {output}")
     if unreadable:
         raise UserError(f"{unreadable} frames could not be read; the others are done")
     return 0
+
+
+def _frames(sources):
+    """(prefix of its results' names, frame) of all sources, in order."""
+    from ..frame_source import VideoFile
+
+    for _, source in sources:
+        prefix = f"{source.path.stem}_" if isinstance(source, VideoFile) else ""
+        for frame in source:
+            yield prefix, frame
 
 
 class _Targets:

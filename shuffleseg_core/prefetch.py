@@ -1,4 +1,4 @@
-"""Batches made ahead of their use by threads."""
+"""Things made ahead of their use by threads, in order."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from typing import TypeVar
 
 import cv2
 
-Batch = TypeVar("Batch")
+Step = TypeVar("Step")
+Result = TypeVar("Result")
 
 
 def prefetched(
-    make_batch: Callable[[int], Batch],
-    steps: Iterable[int],
+    make: Callable[[Step], Result],
+    steps: Iterable[Step],
     workers: int = 1,
     depth: int | None = None,
-) -> Generator[Batch, None, None]:
-    """`make_batch(step)` for every step, in the steps' order.
+) -> Generator[Result, None, None]:
+    """`make(step)` for every step, in the steps' order.
 
     Threads are enough, since OpenCV and NumPy leave Python's lock while they decode and scale.
     OpenCV's own threads are off in the whole process until the iterator ends: every worker is
     one core's work, and no more.
 
     Args:
-        make_batch: called in several threads at once.
-        steps: may be endless; one is taken when its batch is begun.
+        make: called in several threads at once.
+        steps: may be endless; one is taken when its result is begun.
         workers: number of threads, 1 or more.
-        depth: batches being made or waiting, at most, 1 or more; `workers` + 1 where None.
+        depth: results being made or waiting, at most, 1 or more; `workers` + 1 where None.
             The one that the caller works on comes on top.
 
     Returns:
-        A generator. Close it (`contextlib.closing`) to stop early: batches not begun are
-        dropped, those in work are waited for. What `make_batch` raises comes out in its place
+        A generator. Close it (`contextlib.closing`) to stop early: results not begun are
+        dropped, those in work are waited for. What `make` raises comes out in its place
         in the order, and ends the iterator.
     """
     steps = iter(steps)
@@ -46,14 +47,14 @@ def prefetched(
         stack.callback(pool.shutdown, cancel_futures=True)
 
         def begin(count: int) -> None:
-            pending.extend(pool.submit(make_batch, step) for step in itertools.islice(steps, count))
+            pending.extend(pool.submit(make, step) for step in itertools.islice(steps, count))
 
         begin(workers + 1 if depth is None else depth)
         while pending:
-            batch = pending.popleft().result()
+            result = pending.popleft().result()
             begin(1)
-            yield batch
-            del batch  # the caller may be done with it while the next one is waited for
+            yield result
+            del result  # the caller may be done with it while the next one is waited for
 
 
 @contextlib.contextmanager
