@@ -15,7 +15,14 @@ import numpy as np
 #: rounds two products and a sum of float32, and two blends are compared.
 ROUNDING = 16 * 2.0**-24
 
+#: Mixed cells cost about this many pixels each beside their own; where that is more than the whole
+#: image, all of it is blended.
+_CELL_PIXELS = 125
+_MOST_BLENDED = 0.5  # share of the image above which all of it is blended
+_LARGEST = np.float32(1e38)  # in the place of infinity, whose product with 0 is no number
+
 _BLOCK = 1 << 15  # pixels blended at once: a few such buffers stay in a small core's cache
+_SMALLEST = np.float32(1e-37)  # added to tolerances, which numbers near 0 would leave without
 _UNSURE = 255  # in the place of a class id
 
 
@@ -37,7 +44,7 @@ class LabelUpsampler:
     def __init__(self, align_corners: bool = False):
         self.align_corners = align_corners
         self.blended_share = 0.0
-        self._sizes = None  # (of the logits, wanted) that the grids fit
+        self._sizes = None  # what the grids fit
         self._values = [np.empty(_BLOCK, np.float32) for _ in range(3)]
         self._bytes = [np.empty(_BLOCK, np.uint8) for _ in range(3)]
 
@@ -47,7 +54,8 @@ class LabelUpsampler:
         """Resize and choose.
 
         Args:
-            logits: [h, w, C] of a real dtype, C from 1 to 256.
+            logits: [h, w, C] of a real dtype, C from 1 to 256. Where one is not a number, its
+                class does not win.
             size: (width, height) wanted.
             out: uint8 [height, width], C-contiguous, to write into; None takes a new array.
 
@@ -55,13 +63,17 @@ class LabelUpsampler:
             uint8 [height, width].
         """
         width, height = size
-        if self._sizes != (logits.shape, size):
-            self._sizes = (logits.shape, size)
+        sizes = (logits.shape, size, self.align_corners)
+        if self._sizes != sizes:
+            self._sizes = sizes
             self._prepare(*logits.shape, width, height)
         if out is None:
             out = np.empty((height, width), np.uint8)
         np.copyto(self._planes, logits.transpose(2, 0, 1))
         planes = self._planes
+        if logits.shape[:2] == out.shape:
+            np.copyto(out, planes.argmax(axis=0), casting="unsafe")
+            return out
         tolerance = self._choose_leaders()
         of_cell = self._leaders[:-1, :-1]
         mixed = of_cell != self._leaders[:-1, 1:]
@@ -69,10 +81,13 @@ class LabelUpsampler:
         mixed |= of_cell != self._leaders[1:, 1:]
         mixed |= of_cell == _UNSURE
         mixed &= self._has_pixels
-        np.take(of_cell, self._columns.of_pixel, axis=1, out=self._stretched, mode="clip")
-        np.take(self._stretched, self._rows.of_pixel, axis=0, out=out, mode="clip")
         y, x = np.divmod(np.flatnonzero(mixed), mixed.shape[1])
         self.blended_share = float(np.dot(self._rows.count[y], self._columns.count[x]) / out.size)
+        if _CELL_PIXELS * y.size > out.size or self.blended_share > _MOST_BLENDED:
+            self._blend_all(out)
+            return out
+        np.take(of_cell, self._columns.of_pixel, axis=1, out=self._stretched, mode="clip")
+        np.take(self._stretched, self._rows.of_pixel, axis=0, out=out, mode="clip")
         if y.size:
             self._blend(planes, y, x, tolerance, out)
         return out
@@ -89,25 +104,30 @@ class LabelUpsampler:
 
     def _choose_leaders(self):
         """Fill `_leaders` with the class of each sample's largest logit, or with `_UNSURE` where
-        rounding might let another one win; returns how much it may take from a lead."""
+        rounding might let another one win; returns how much it may take from each class, [C]."""
         planes, best = self._planes, self._best
+        flat = planes.reshape(len(planes), -1)
+        largest = np.maximum(flat.max(axis=1), -flat.min(axis=1))
+        if not (largest <= _LARGEST).all():
+            np.nan_to_num(planes, copy=False, nan=-_LARGEST, posinf=_LARGEST, neginf=-_LARGEST)
+            np.clip(planes, -_LARGEST, _LARGEST, out=planes)
+            largest = np.abs(flat).max(axis=1)
         np.copyto(best, planes[0])
         for plane in planes[1:]:
             np.maximum(best, plane, out=best)
-        tolerance = np.float32(ROUNDING) * np.maximum(best.max(), -planes.min())
-        np.subtract(best, tolerance, out=best)
+        largest = np.maximum(largest, np.abs(best).max())
+        tolerance = np.float32(ROUNDING) * largest + _SMALLEST
         leaders = self._leaders[1:-1, 1:-1]
         leaders[:] = 0
         number = np.zeros(best.shape, np.uint8)
         for class_id, plane in enumerate(planes):
-            near = (plane >= best).view(np.uint8)
+            near = (plane + tolerance[class_id] >= best).view(np.uint8)
             number += near
             near *= np.uint8(class_id)
             leaders += near
-        # None at all is near where a logit is not a number.
         leaders[number != 1] = _UNSURE
         if len(planes) == 256:  # the id itself is taken
-            leaders[self._planes[_UNSURE] >= best] = _UNSURE
+            leaders[planes[_UNSURE] + tolerance[_UNSURE] >= best] = _UNSURE
         self._leaders[0], self._leaders[-1] = self._leaders[1], self._leaders[-2]
         self._leaders[:, 0], self._leaders[:, -1] = self._leaders[:, 1], self._leaders[:, -2]
         return tolerance
@@ -153,15 +173,15 @@ class LabelUpsampler:
         top, bottom = _between(a, b, grid.x), _between(c, d, grid.x)  # [2, columns, n]
         at_top = top[1] - top[0]
         slope = (bottom[1] - bottom[0]) - at_top
-        near = 4 * tolerance
+        near = 4 * tolerance[ids].max(axis=0)
         flat = ~(np.abs(slope) > near)
         slope[flat] = 1
         row = at_top / -slope
         margin = near / np.abs(slope)
         low, high = row - margin, row + margin
         if flat.any():
-            low[flat] = np.where(at_top[flat] < -2 * near, np.inf, -np.inf)
-            high[flat] = np.where(at_top[flat] > 2 * near, -np.inf, np.inf)
+            low[flat] = np.where(at_top < -2 * near, np.inf, -np.inf)[flat]
+            high[flat] = np.where(at_top > 2 * near, -np.inf, np.inf)[flat]
         falls = slope < 0
         first, change = ids[0].astype(np.uint8), np.diff(ids, axis=0)[0].astype(np.uint8)
         for rows in grid.row_blocks():
@@ -178,6 +198,35 @@ class LabelUpsampler:
             np.multiply(wins, change, out=labels)
             labels += first
             grid.write_rows(rows, labels)
+
+    def _blend_all(self, out) -> None:
+        """Blend all classes at all pixels, a block of rows at a time."""
+        height, width = out.shape
+        rows, columns = (
+            self._rows.ends(self._planes.shape[1]),
+            self._columns.ends(self._planes.shape[2]),
+        )
+        step = max(_BLOCK // width, 1)
+        for first in range(0, height, step):
+            block = slice(first, min(first + step, height))
+            top, bottom, f = (part[block] for part in rows)
+            f = f[:, None]
+            samples, place = np.unique(np.concatenate([top, bottom]), return_inverse=True)
+            shape = (1, len(f), width)
+            best, value, product = (self._value_buffer(i, shape)[0] for i in range(3))
+            labels = out[block]
+            for class_id, plane in enumerate(self._planes):
+                wide = plane[samples]
+                wide = _between(wide[:, columns[0]], wide[:, columns[1]], columns[2])
+                target = value if class_id else best
+                np.multiply(wide[place[: len(f)]], 1 - f, out=target)
+                np.multiply(wide[place[len(f) :]], f, out=product)
+                target += product
+                if class_id:
+                    np.copyto(labels, class_id, where=value > best)
+                    np.maximum(value, best, out=best)
+                else:
+                    labels[:] = 0
 
     def _blend_any(self, corners, possible, y, x, out) -> None:
         """Label cells of any number of possible classes: blend one after another."""
@@ -297,12 +346,19 @@ class _Cells:
         count: intp [n + 1], pixels of each cell.
         pixel: intp [most, n + 1], the pixels of each cell, its last repeated up to most.
         weight: float32 [most, n + 1], how far each lies from the sample before the cell.
+        of_pixel_weight: float32 [size], the same for each pixel.
     """
 
     of_pixel: np.ndarray
     count: np.ndarray
     pixel: np.ndarray
     weight: np.ndarray
+    of_pixel_weight: np.ndarray
+
+    def ends(self, samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each pixel: the sample before it, the one behind it, and how far it lies between."""
+        before, behind = np.maximum(self.of_pixel - 1, 0), np.minimum(self.of_pixel, samples - 1)
+        return before, behind, self.of_pixel_weight
 
     @classmethod
     def of(cls, size: int, samples: int, align_corners: bool) -> _Cells:
@@ -313,7 +369,7 @@ class _Cells:
         first = np.cumsum(count) - count
         most = np.arange(count.max())[:, None]
         pixel = np.minimum(first + np.minimum(most, np.maximum(count - 1, 0)), size - 1)
-        return cls(of_pixel, count, pixel, weight[pixel])
+        return cls(of_pixel, count, pixel, weight[pixel], weight)
 
 
 def sample_positions(size: int, samples: int, align_corners: bool) -> np.ndarray:
@@ -332,7 +388,7 @@ def _possible_classes(corners: np.ndarray, leaders, tolerance) -> np.ndarray:
     is above at all four corners."""
     cells = np.arange(corners.shape[2])
     possible = np.ones((len(corners), len(cells)), bool)
-    limits = corners + tolerance
+    limits = corners + tolerance[:, None, None]
     for leader in leaders:
         leader = np.minimum(leader, len(corners) - 1)  # any class will do where none is sure
         below = limits < corners[leader, :, cells].T

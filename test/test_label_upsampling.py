@@ -1,12 +1,14 @@
 """Labels of any size from coarse logits: the same as resizing all logits and choosing."""
 
+from unittest.mock import patch
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shuffleseg_core import Segmenter
+from shuffleseg_core import Segmenter, upsampling
 from shuffleseg_core.upsampling import LabelUpsampler
 
 
@@ -32,15 +34,16 @@ def resize_all(logits, size, align_corners):
     return planes
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     source=st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(1, 8)),
     size=st.tuples(st.integers(1, 90), st.integers(1, 90)),
     align_corners=st.booleans(),
+    cell_pixels=st.sampled_from([0, 10**6]),
     kind=st.sampled_from(["any", "ties", "near ties", "int8", "large areas", "huge"]),
 )
-def test_it_is_resize_then_argmax(seed, source, size, align_corners, kind):
+def test_it_is_resize_then_argmax(seed, source, size, align_corners, cell_pixels, kind):
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=source).astype(np.float32)
     if kind == "ties":
@@ -54,7 +57,13 @@ def test_it_is_resize_then_argmax(seed, source, size, align_corners, kind):
     elif kind == "huge":
         logits *= np.float32(1e30)
     expected = resize_all(logits, size, align_corners).argmax(0)
-    np.testing.assert_array_equal(LabelUpsampler(align_corners)(logits, size), expected)
+    # By cells alone, and all of it at once: which one is cheaper is another matter.
+    with (
+        patch.object(upsampling, "_CELL_PIXELS", cell_pixels),
+        patch.object(upsampling, "_MOST_BLENDED", 1.0),
+    ):
+        labels = LabelUpsampler(align_corners)(logits, size)
+    np.testing.assert_array_equal(labels, expected)
 
 
 @pytest.mark.parametrize("size", [(640, 360), (479, 361), (1280, 720)])
@@ -105,10 +114,42 @@ def test_only_cells_of_several_classes_are_blended():
     assert np.unique(np.diff(labels.astype(int), axis=1)).tolist() == [0, 1]
 
 
-def test_not_a_number_does_no_harm():
-    logits = np.full((3, 3, 4), np.nan, np.float32)
-    logits[0, 0] = [1, 2, np.inf, -np.inf]
-    assert LabelUpsampler()(logits, (20, 20)).max() < 4
+@pytest.mark.parametrize("size", [(9, 9), (8, 8), (50, 70)])
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_classes_that_are_masked_never_win(size, align_corners, rng):
+    logits = rng.normal(size=(4, 4, 3)).astype(np.float32)
+    expected = resize_all(logits[..., 1:], size, align_corners).argmax(0) + 1
+    for masked in (-1e9, -np.inf, np.nan):
+        logits[..., 0] = masked
+        labels = LabelUpsampler(align_corners)(logits, size)
+        np.testing.assert_array_equal(labels, expected)
+
+
+def test_one_outlier_leaves_the_rest_as_it_was():
+    logits = np.zeros((20, 20, 4), np.float32)
+    logits[:10, :, 1] = logits[10:, :, 2] = 5
+    upsample = LabelUpsampler()
+    expected = upsample(logits, (200, 200))
+    share = upsample.blended_share
+    logits[..., 3] = -1e9
+    np.testing.assert_array_equal(upsample(logits, (200, 200)), expected)
+    assert upsample.blended_share == share < 0.1
+    logits[..., 3] = np.inf
+    assert upsample(logits, (200, 200)).min() == 3
+
+
+@pytest.mark.parametrize("size", [(33, 21), (66, 42), (20, 30)])
+def test_noise_is_blended_everywhere(size, rng):
+    logits = rng.normal(size=(21, 33, 7)).astype(np.float32)
+    expected = resize_all(logits, size, False).argmax(0)
+    np.testing.assert_array_equal(LabelUpsampler()(logits, size), expected)
+
+
+def test_tiny_numbers(rng):
+    logits = (rng.normal(size=(6, 6, 3)) * 1e-40).astype(np.float32)
+    for align_corners in (False, True):
+        expected = resize_all(logits, (40, 40), align_corners).argmax(0)
+        np.testing.assert_array_equal(LabelUpsampler(align_corners)(logits, (40, 40)), expected)
 
 
 def test_labels_of_a_real_frame(street):
