@@ -14,6 +14,7 @@ from shuffleseg_core.export.deploy_graph import deploy_graph  # noqa: E402
 from shuffleseg_core.export.network_graph import network_graph  # noqa: E402
 from shuffleseg_core.export.tflite_export import export_tflite, random_network  # noqa: E402
 from shuffleseg_core.models import build_model  # noqa: E402
+from shuffleseg_core.models.blocks import ResizeLike  # noqa: E402
 
 pytestmark = requires_tensorflow
 
@@ -96,6 +97,26 @@ def test_both_files_label_alike(exported, street):
     assert deploy.description.gmac == plain.description.gmac
 
 
+def test_what_was_pooled_alone_is_not_taken_for_the_whole_image():
+    image = keras.Input((16, 16, 3), name="image")
+    x = keras.layers.Conv2D(4, 3, padding="same")(image)
+    pooled = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
+    wide = keras.layers.Conv2D(5, 1)(ResizeLike()([pooled, x]))
+    with pytest.raises(UserError, match="pooled.*--graph plain"):
+        deploy_graph(network_graph(keras.Model(image, wide)), np.zeros((1, 16, 16, 3), np.float32))
+
+
+def test_networks_without_a_deploy_graph_export_plain(tmp_path):
+    network = random_network(LabelMap.named("camvid"), (64, 48), "mobilenet_v2")
+    with pytest.raises(UserError, match="--graph plain"):
+        export_tflite(network, tmp_path / "x.tflite")
+    export_tflite(network, tmp_path / "x.tflite", graph="plain")
+    labels = Segmenter(tmp_path / "x.tflite", num_threads=1).segment(
+        np.zeros((30, 40, 3), np.uint8)
+    )
+    assert labels.shape == (30, 40)
+
+
 def test_what_it_does_not_know_is_named():
     image = keras.Input((8, 8, 3), name="image")
     x = keras.layers.Conv2D(4, 3, padding="same", name="stem")(image)
@@ -105,6 +126,14 @@ def test_what_it_does_not_know_is_named():
     swish = keras.Model(image, keras.layers.Activation("silu", name="swish")(x))
     with pytest.raises(UserError, match="swish.*ReLU"):
         network_graph(swish)
+    relu_after_pool = keras.layers.Activation("relu", name="late")(
+        keras.layers.MaxPooling2D(padding="same")(x)
+    )
+    with pytest.raises(UserError, match="late"):
+        network_graph(keras.Model(image, relu_after_pool))
+    scaled = keras.layers.MaxPooling2D(padding="same")(keras.layers.Rescaling(2.0)(image))
+    with pytest.raises(UserError, match="max_pool of the rescaled image"):
+        network_graph(keras.Model(image, keras.layers.Conv2D(4, 1)(scaled)))
     cropped = keras.Model(image, keras.layers.Conv2D(4, 3, name="valid")(x))
     with pytest.raises(UserError, match="valid.*same"):
         network_graph(cropped)

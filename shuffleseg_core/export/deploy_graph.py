@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import UserError
 from ..models.blocks import ResizeLike
 from ..models.engine import keras
-from .network_graph import Node
+from .network_graph import Node, NoDeployGraph
 
-#: Tensors that one concatenation joins: XNNPACK leaves those of more than 5 to a slow kernel.
+#: Tensors that one concatenation joins: XNNPACK leaves those of more than 5 to a slow kernel, older
+#: versions of it those of more than 4.
 MOST_JOINED = 4
 
 
@@ -44,7 +44,9 @@ def deploy_graph(nodes: list[Node], image):
         float [1, h, w, C], equal to the network's output but for float rounding.
 
     Raises:
-        UserError: a part of a pooled or depthwise layer's channels is read without the rest.
+        NoDeployGraph: a part of a pooled or depthwise layer's channels is read without the rest,
+            or what is the same at all positions is read by something else than a 1×1 convolution
+            that also reads other things.
     """
     return _Emitter(nodes).run(image)
 
@@ -58,6 +60,7 @@ class _Emitter:
                 self._readers.setdefault(int(channel), []).append(index)
         self._piece_of: dict[int, _Piece] = {}
         self._joined: dict[tuple, _Piece] = {}
+        self._enlarged: set[int] = set()  # channels whose resize is left to those that read them
 
     def run(self, image):
         for node in self._nodes:
@@ -70,14 +73,15 @@ class _Emitter:
             for piece in made:
                 self._piece_of.update(dict.fromkeys(piece.channels, piece))
         last = self._piece_of[int(self._nodes[-1].outputs[0])]
-        assert last.channels == tuple(self._nodes[-1].outputs)
+        if last.channels != tuple(self._nodes[-1].outputs):
+            raise NoDeployGraph("the network's last layer only moves channels about")
         return last.tensor
 
     def _pieces(self, channels) -> list[_Piece]:
         """The tensors that hold these channels and (they were made `_by_reader`) no others."""
         pieces = list(dict.fromkeys(self._piece_of[int(c)] for c in channels))
         if sum(len(piece.channels) for piece in pieces) != len(channels):
-            raise UserError("the network reads a part of a layer's channels; export it plain")
+            raise NoDeployGraph("the network reads a part of a layer's channels")
         return pieces
 
     def _join(self, pieces: list[_Piece]) -> _Piece:
@@ -97,6 +101,8 @@ class _Emitter:
         pieces = self._pieces(node.inputs)
         everywhere = [p for p in pieces if p.everywhere]
         elsewhere = [p for p in pieces if not p.everywhere]
+        if not elsewhere and node.inputs.size and any(c in self._enlarged for c in node.inputs):
+            raise NoDeployGraph("only what was pooled is read behind its resize")
         constant = self._join(everywhere) if everywhere else None
         varying = self._join(elsewhere) if elsewhere else None
         made = []
@@ -164,6 +170,7 @@ class _Emitter:
         channels = tuple(node.outputs[_places(node.inputs, piece.channels)])
         readers = {r for c in node.outputs for r in self._readers.get(int(c), ())}
         if piece.everywhere and all(self._nodes[r].is_pointwise for r in readers):
+            self._enlarged.update(channels)
             return _Piece(piece.tensor, channels, everywhere=True)
         reference = self._piece_of[node.reference].tensor
         return _Piece(ResizeLike(node.align_corners)([piece.tensor, reference]), channels)

@@ -15,6 +15,13 @@ from ..models.blocks import ResizeLike
 from ..models.engine import keras, layers
 
 
+class NoDeployGraph(UserError):
+    """The network has a part that has no place in a deploy graph."""
+
+    def __init__(self, reason: str):
+        super().__init__(f"{reason}; export it with --graph plain")
+
+
 @dataclass(eq=False)
 class Node:
     """One computation.
@@ -66,7 +73,7 @@ def network_graph(model) -> list[Node]:
         `image` first; the last one makes the model's output, in its order.
 
     Raises:
-        UserError: a layer of another kind, or one used in a way that is not known.
+        NoDeployGraph: a layer of another kind, or one used in a way that is not known.
     """
     return _Tracer(model).nodes
 
@@ -80,14 +87,14 @@ class _Tracer:
         self._uses: dict[str, int] = {}
         for operation in model.operations:
             if len(operation._inbound_nodes) != 1:
-                raise UserError(f"layer {operation.name}: used more than once; export it plain")
+                raise NoDeployGraph(f"layer {operation.name}: used more than once")
             for tensor in operation._inbound_nodes[0].input_tensors:
                 self._uses[tensor.name] = self._uses.get(tensor.name, 0) + 1
         for operation in model.operations:
             self._operation(operation)
         output = self._channels[model.output.name]
         if not np.array_equal(output, self.nodes[-1].outputs):
-            raise UserError(f"model {model.name}: its last layer only moves channels about")
+            raise NoDeployGraph(f"model {model.name}: its last layer only moves channels about")
 
     def _operation(self, operation) -> None:
         tensors = operation._inbound_nodes[0].input_tensors
@@ -108,20 +115,22 @@ class _Tracer:
         name = type(operation).__name__
         window = getattr(operation, "kernel_size", getattr(operation, "pool_size", (1, 1)))
         if window != (1, 1) and operation.padding != "same":
-            raise UserError(f"layer {operation.name}: only 'same' padding has a place here")
+            raise NoDeployGraph(f"layer {operation.name}: only 'same' padding has a place here")
         if type(operation) in kinds:
             outputs = kinds[type(operation)](operation, *inputs)
         elif name == "ChannelShuffle":
             outputs = inputs[0].reshape(operation.groups, -1).T.reshape(-1)
-        elif name == "Split":
+        elif name == "Split" and operation.axis in (-1, 3):
             outputs = np.split(inputs[0], operation.indices_or_sections)
         else:
-            raise UserError(f"layer {operation.name}: a {name} has no place in a deploy graph")
+            raise NoDeployGraph(f"layer {operation.name}: a {name} has no place in a deploy graph")
         made = operation._inbound_nodes[0].output_tensors
         for tensor, channels in zip(made, outputs if isinstance(outputs, list) else [outputs]):
             self._channels[tensor.name] = channels
 
     def _add(self, kind: str, inputs, count: int, **attributes) -> np.ndarray:
+        if kind != "convolution" and any(int(c) in self._scale for c in inputs):
+            raise NoDeployGraph(f"a {kind} of the rescaled image")
         outputs = np.arange(len(self._maker), len(self._maker) + count)
         node = Node(kind, inputs, outputs, **attributes)
         self.nodes.append(node)
@@ -133,7 +142,7 @@ class _Tracer:
 
     def _rescaling(self, layer, x):
         if set(self._maker[c].kind for c in x) != {"image"}:
-            raise UserError(f"layer {layer.name}: only the image can be rescaled")
+            raise NoDeployGraph(f"layer {layer.name}: only the image can be rescaled")
         # The factor moves into the convolution. The offset stays, so that the zeros that pad the
         # border of the convolution's input mean the same as before.
         scale, offset = float(layer.scale), float(layer.offset)
@@ -144,7 +153,7 @@ class _Tracer:
     def _convolution(self, layer, x):
         kernel = np.asarray(layer.kernel.numpy(), np.float64)
         if layer.groups != 1:
-            raise UserError(f"layer {layer.name}: grouped convolutions have no place here")
+            raise NoDeployGraph(f"layer {layer.name}: grouped convolutions have no place here")
         bias = np.zeros(kernel.shape[-1])
         if layer.use_bias:
             bias = bias + layer.bias.numpy()
@@ -162,8 +171,10 @@ class _Tracer:
 
     def _depthwise(self, layer, x):
         kernel = np.asarray(layer.kernel.numpy(), np.float64)
-        if kernel.shape[-1] != 1 or int(x[0]) in self._scale:
-            raise UserError(f"layer {layer.name}: such depthwise convolutions have no place here")
+        if kernel.shape[-1] != 1:
+            raise NoDeployGraph(
+                f"layer {layer.name}: such depthwise convolutions have no place here"
+            )
         bias = np.zeros(len(x))
         if layer.use_bias:
             bias = bias + layer.bias.numpy()
@@ -181,14 +192,13 @@ class _Tracer:
     def _sole_maker(self, layer, x) -> Node:
         """The convolution that made x for this layer alone."""
         node = self._maker[x[0]]
-        if self._uses[layer.input.name] != 1 or not np.array_equal(node.outputs, x) or node.relu:
-            raise UserError(f"layer {layer.name}: does not follow a convolution of its own")
+        sole = self._uses[layer.input.name] == 1 and np.array_equal(node.outputs, x)
+        if node.kernel is None or node.relu or not sole:
+            raise NoDeployGraph(f"layer {layer.name}: does not follow a convolution of its own")
         return node
 
     def _batch_norm(self, layer, x):
         node = self._sole_maker(layer, x)
-        if node.kernel is None:
-            raise UserError(f"layer {layer.name}: does not follow a convolution")
         mean, variance = (
             np.asarray(v.numpy(), np.float64) for v in (layer.moving_mean, layer.moving_variance)
         )
@@ -208,7 +218,7 @@ class _Tracer:
 
     def _relu(self, activation, layer) -> bool:
         if activation not in (keras.activations.relu, keras.activations.linear):
-            raise UserError(f"layer {layer.name}: only ReLU has a place in a deploy graph")
+            raise NoDeployGraph(f"layer {layer.name}: only ReLU has a place in a deploy graph")
         return activation is keras.activations.relu
 
     def _max_pool(self, layer, x):

@@ -17,11 +17,13 @@ from ..models.statistics import model_statistics
 from ..models.trained_network import TrainedNetwork
 from .deploy_graph import deploy_graph
 from .description_writer import with_description
-from .network_graph import network_graph
+from .network_graph import NoDeployGraph, network_graph
 
 GRAPHS = ("deploy", "plain")
 OUTPUTS = ("logits", "labels")
 INPUTS = ("float32", "uint8")
+#: How far the deploy graph's logits may be off, as a share of the largest.
+DEPLOY_TOLERANCE = 1e-4
 
 
 def export_tflite(
@@ -116,6 +118,14 @@ def export_tflite(
 
 def _deployed(model):
     nodes = network_graph(model)
+    # Once, before anybody relies on it: both give the same.
+    image = np.random.default_rng(0).uniform(0, 255, (1, *model.input.shape[1:])).astype(np.float32)
+    expected = np.asarray(model(image, training=False))
+    found = np.asarray(deploy_graph(nodes, image))
+    if found.shape != expected.shape or not np.allclose(
+        found, expected, rtol=0, atol=DEPLOY_TOLERANCE * np.abs(expected).max()
+    ):
+        raise NoDeployGraph("its deploy graph gives other logits")
     return lambda image: deploy_graph(nodes, image)
 
 
