@@ -78,7 +78,7 @@ setup(
         # Training without TensorFlow; on a GPU machine install jax[cuda12] beside it.
         "train-jax": [*TRAINING, "jax>=0.4.34"],
         # Limits BLAS's threads while the machine's own rate is measured.
-        "benchmark": ["threadpoolctl>=3.1,<4"],
+        "benchmark": [*PICTURES, "threadpoolctl>=3.1,<4"],
         "dev": [
             "pytest>=8,<10",
             # Two tests at a time: half of them wait for a process of their own.

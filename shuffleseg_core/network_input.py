@@ -73,8 +73,7 @@ class NetworkInput:
         if self._table is None:
             np.copyto(values, pixels)
         else:
-            # 8 bits cannot be out of range; that mode alone writes without a copy between.
-            np.take(self._table, pixels, out=values, mode="clip")
+            cv2.LUT(pixels, self._table, dst=values)
 
 
 def _table(

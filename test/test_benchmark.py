@@ -9,7 +9,7 @@ from shuffleseg_core import StageTimings, UserError
 from shuffleseg_core.benchmark.interleaved import measure, summary
 from shuffleseg_core.benchmark.operator_times import operator_times
 from shuffleseg_core.benchmark.peak_memory import peak_memory
-from shuffleseg_core.image_file import read_rgb
+from shuffleseg_core.image_file import read_rgb, write_png
 from shuffleseg_core.tflite_file import TFLiteFile
 
 
@@ -60,18 +60,16 @@ def test_the_command(shuffleseg, tiny_models, tmp_path):
         assert 0 < result["min_ms"] <= result["p50_ms"] <= result["p95_ms"] <= result["p99_ms"]
         assert result["peak_mb"] > result["model_mb"] > 0
         assert result["file_mb"] > 0 and result["gmac_per_s"] > 0
-    assert results[0]["ratio_to_first"] == 1
+    assert results[0]["times_as_fast_as_first"] == 1
     assert {r["threads"] for r in results} == {1, 2}
     assert {r["image_size"] for r in results} == {"64x48", "100x70"}
     assert set(found["gemm_gmac_per_s"]) == {"1", "2"}
-    assert {o["name"] for o in found["operators"]["logits, 1 threads"]} >= {"CONV_2D"}
+    assert {o["name"] for o in found["operators"]["logits, threads 1"]} >= {"CONV_2D"}
     assert "CONV_2D" in out and "logits" in out and "GMAC/s" in out
     assert read_rgb(chart).std() > 0
 
 
 def test_one_model_on_a_folder_of_images_as_json(shuffleseg, tiny_tflite, tmp_path, street):
-    from shuffleseg_core.image_file import write_png
-
     write_png(tmp_path / "a.png", street)
     status, out, _ = shuffleseg(
         *("benchmark", tiny_tflite, "--source", tmp_path, "--frames", 2, "--json", "-")
@@ -91,6 +89,7 @@ def test_one_model_on_a_folder_of_images_as_json(shuffleseg, tiny_tflite, tmp_pa
         (["--image-size", "12"], "12"),
         (["--source", "nowhere"], "nowhere"),
         (["--chart", "chart.pdf"], ".png"),
+        (["--image-size", "16x16"], "--source"),
         (["nothing.tflite"], "nothing.tflite"),
     ],
 )
@@ -110,6 +109,25 @@ def test_operators_alone_are_those_of_the_model(tiny_models, name):
     assert all(operator.seconds > 0 for operator in times)
     slow = {operator.name for operator in times if not operator.delegated}
     assert "CONV_2D" not in slow and ("ARG_MAX" in slow) == (name == "labels")
+
+
+def test_files_of_the_same_name_are_told_apart(shuffleseg, tiny_models, tmp_path, street):
+    import shutil
+
+    write_png(tmp_path / "a.png", street)
+    for folder, name in (("x", "logits"), ("y", "labels")):
+        (tmp_path / folder).mkdir()
+        shutil.copy(tiny_models / f"{name}.tflite", tmp_path / folder / "model.tflite")
+    models = [tmp_path / "x" / "model.tflite", tmp_path / "y" / "model.tflite"]
+    status, out, _ = shuffleseg(
+        *("benchmark", *models, "--source", tmp_path / "a.png", "--frames", 1, "--warm-up", 0),
+        *("--threads", 1, "--operators", "--json", "-"),
+    )
+    assert status == 0
+    found = json.loads(out)
+    assert [result["model"] for result in found["results"]] == [str(model) for model in models]
+    kinds = [{o["name"] for o in times} for times in found["operators"].values()]
+    assert ["ARG_MAX" in kind for kind in kinds] == [False, True]
 
 
 def test_memory_of_a_model_that_is_none(tmp_path):

@@ -58,9 +58,9 @@ def run(args) -> int:
     entries = []  # (model, threads, size, Segmenter)
     for model in args.models or [None]:
         for count in threads:
-            segmenter = Segmenter(model, count)
-            for size in sizes or [segmenter.input_size]:
-                entries.append((model, count, size, segmenter))
+            for size in sizes or [Segmenter(model, count).input_size]:
+                # One each: a robot's camera does not change its size from frame to frame.
+                entries.append((model, count, size, Segmenter(model, count)))
     images = _images(args.source, {size for _, _, size, _ in entries})
     with tqdm(total=(args.warm_up + args.frames) * len(entries), unit="frame", disable=None) as bar:
         seconds = measure(
@@ -69,30 +69,31 @@ def run(args) -> int:
             args.warm_up,
         )
     results = []
+    names = _names([segmenter.model_path for *_, segmenter in entries])
     for (_, count, size, segmenter), taken in zip(entries, seconds):
         path = segmenter.model_path
         results.append(
             {
-                "model": path.stem,
+                "model": names[path],
+                "file": str(path),
                 "threads": count,
                 "input_size": format_size(segmenter.input_size),
                 "image_size": format_size(size),
                 **summary(taken),
                 "file_mb": path.stat().st_size / 1e6,
-                **peak_memory(path, count, size),
+                **_unless_it_fails(peak_memory, path, count, size),
             }
         )
     for result in results:
-        result["ratio_to_first"] = results[0]["p50_ms"] / result["p50_ms"]
+        result["times_as_fast_as_first"] = results[0]["p50_ms"] / result["p50_ms"]
     report = {**machine(), "software": software(), "source": args.source or "procedural street"}
     report |= {"warm_up": args.warm_up, "results": results}
-    try:
-        report["gemm_gmac_per_s"] = {str(count): gemm_rate(count) for count in threads}
-    except UserError as error:
-        print(f"shuffleseg benchmark: {error}", file=sys.stderr)
-    _add_rates(results, [segmenter for *_, segmenter in entries], report.get("gemm_gmac_per_s"))
+    report["gemm_gmac_per_s"] = _unless_it_fails(
+        lambda: {str(count): gemm_rate(count) for count in threads}
+    )
+    _add_rates(results, [segmenter for *_, segmenter in entries], report["gemm_gmac_per_s"])
     if args.operators:
-        report["operators"] = _operators(entries)
+        report["operators"] = _unless_it_fails(_operators, entries, names)
     if args.json != "-":
         print_table(report)
         for name, times in report.get("operators", {}).items():
@@ -105,6 +106,24 @@ def run(args) -> int:
         draw_times(results, f"{report['cpu']}, median of {args.frames} frames", chart)
         print(f"{chart}", file=sys.stderr)
     return 0
+
+
+def _names(paths) -> dict:
+    """Path → what to call the file: its stem, or its whole path where another one has that."""
+    stems = {path: path.stem for path in paths}
+    return {
+        path: stem if list(stems.values()).count(stem) == 1 else str(path)
+        for path, stem in stems.items()
+    }
+
+
+def _unless_it_fails(part, *arguments) -> dict:
+    """What part() finds; nothing, and a line, where it cannot: times already taken are kept."""
+    try:
+        return part(*arguments)
+    except UserError as error:
+        print(f"shuffleseg benchmark: {error}", file=sys.stderr)
+        return {}
 
 
 def _integer(option: str, text: str, most: int) -> int:
@@ -133,13 +152,16 @@ def _pipeline(segmenter, images, bar):
 
 def _images(source, sizes, most: int = 20) -> dict:
     """size → up to `most` uint8 [H, W, 3] images of it."""
-    import cv2
+    from ..network_input import resize_to_input
 
     if source is None:
         from ..synthetic_drive import SyntheticDrive
 
-        width, height = max(sizes)
-        drive = SyntheticDrive(seed=1, width=width, height=height)
+        width, height = max(sizes, key=lambda size: size[0] * size[1])
+        try:
+            drive = SyntheticDrive(seed=1, width=width, height=height)
+        except ValueError as error:
+            raise UserError(f"the procedural street's {error}; or give --source") from error
         frames = [drive.frame(5 * number)[0] for number in range(most)]
     else:
         from ..frame_source import open_frames
@@ -152,10 +174,7 @@ def _images(source, sizes, most: int = 20) -> dict:
                 break
         if not frames:
             raise UserError(f"--source {source}: no frame of it can be read")
-    return {
-        size: [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]
-        for size in sizes
-    }
+    return {size: [resize_to_input(frame, size) for frame in frames] for size in sizes}
 
 
 def _add_rates(results, segmenters, gemm) -> None:
@@ -170,15 +189,15 @@ def _add_rates(results, segmenters, gemm) -> None:
             result["gemm_share"] = result["gmac_per_s"] / gemm[str(result["threads"])]
 
 
-def _operators(entries) -> dict:
-    """Model, threads → its operators' times."""
+def _operators(entries, names) -> dict:
+    """ "MODEL, threads N" → its operators' times."""
     from dataclasses import asdict
 
     from ..benchmark.operator_times import operator_times
 
     found = {}
     for _, count, _, segmenter in entries:
-        name = f"{segmenter.model_path.stem}, {count} threads"
+        name = f"{names[segmenter.model_path]}, threads {count}"
         if name not in found:
             found[name] = [asdict(t) for t in operator_times(segmenter.model_path, count)]
     return found
