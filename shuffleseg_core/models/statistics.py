@@ -7,7 +7,7 @@ from math import prod
 
 from .engine import keras
 
-_GRAPH_BYTES = 36_000
+_GRAPH_BYTES = 20_000
 
 
 @dataclass(frozen=True)
