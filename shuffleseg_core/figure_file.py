@@ -39,7 +39,7 @@ def require_matplotlib(option: str) -> None:
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
-        raise needs_extra(f"{option} needs matplotlib", error, "demo") from error
+        raise needs_extra(f"{option} needs matplotlib", error) from error
 
 
 def paint_truth(truth: np.ndarray, label_map: LabelMap) -> np.ndarray:
