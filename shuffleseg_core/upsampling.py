@@ -18,7 +18,6 @@ ROUNDING = 16 * 2.0**-24
 #: Mixed cells cost about this many pixels each beside their own; where that is more than the whole
 #: image, all of it is blended.
 _CELL_PIXELS = 125
-_MOST_BLENDED = 0.5  # share of the image above which all of it is blended
 _LARGEST = np.float32(1e38)  # in the place of infinity, whose product with 0 is no number
 
 _BLOCK = 1 << 15  # pixels blended at once: a few such buffers stay in a small core's cache
@@ -83,7 +82,7 @@ class LabelUpsampler:
         mixed &= self._has_pixels
         y, x = np.divmod(np.flatnonzero(mixed), mixed.shape[1])
         self.blended_share = float(np.dot(self._rows.count[y], self._columns.count[x]) / out.size)
-        if _CELL_PIXELS * y.size > out.size or self.blended_share > _MOST_BLENDED:
+        if _CELL_PIXELS * y.size > out.size:
             self._blend_all(out)
             return out
         np.take(of_cell, self._columns.of_pixel, axis=1, out=self._stretched, mode="clip")

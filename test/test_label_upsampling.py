@@ -58,10 +58,7 @@ def test_it_is_resize_then_argmax(seed, source, size, align_corners, cell_pixels
         logits *= np.float32(1e30)
     expected = resize_all(logits, size, align_corners).argmax(0)
     # By cells alone, and all of it at once: which one is cheaper is another matter.
-    with (
-        patch.object(upsampling, "_CELL_PIXELS", cell_pixels),
-        patch.object(upsampling, "_MOST_BLENDED", 1.0),
-    ):
+    with patch.object(upsampling, "_CELL_PIXELS", cell_pixels):
         labels = LabelUpsampler(align_corners)(logits, size)
     np.testing.assert_array_equal(labels, expected)
 
