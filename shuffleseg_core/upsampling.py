@@ -68,12 +68,12 @@ class LabelUpsampler:
             self._prepare(*logits.shape, width, height)
         if out is None:
             out = np.empty((height, width), np.uint8)
-        np.copyto(self._planes, logits.transpose(2, 0, 1))
+        largest = self._copy_in(logits)
         planes = self._planes
         if logits.shape[:2] == out.shape:
             np.copyto(out, planes.argmax(axis=0), casting="unsafe")
             return out
-        tolerance = self._choose_leaders()
+        tolerance = self._choose_leaders(largest)
         of_cell = self._leaders[:-1, :-1]
         mixed = of_cell != self._leaders[:-1, 1:]
         mixed |= of_cell != self._leaders[1:, :-1]
@@ -101,16 +101,22 @@ class LabelUpsampler:
         self._leaders = np.empty((samples_y + 2, samples_x + 2), np.uint8)
         self._stretched = np.empty((samples_y + 1, width), np.uint8)
 
-    def _choose_leaders(self):
-        """Fill `_leaders` with the class of each sample's largest logit, or with `_UNSURE` where
-        rounding might let another one win; returns how much it may take from each class, [C]."""
-        planes, best = self._planes, self._best
+    def _copy_in(self, logits: np.ndarray) -> np.ndarray:
+        """Fill `_planes` with finite numbers; returns each class's largest magnitude, [C]."""
+        planes = self._planes
+        np.copyto(planes, logits.transpose(2, 0, 1))
         flat = planes.reshape(len(planes), -1)
         largest = np.maximum(flat.max(axis=1), -flat.min(axis=1))
         if not (largest <= _LARGEST).all():
             np.nan_to_num(planes, copy=False, nan=-_LARGEST, posinf=_LARGEST, neginf=-_LARGEST)
             np.clip(planes, -_LARGEST, _LARGEST, out=planes)
             largest = np.abs(flat).max(axis=1)
+        return largest
+
+    def _choose_leaders(self, largest: np.ndarray) -> np.ndarray:
+        """Fill `_leaders` with the class of each sample's largest logit, or with `_UNSURE` where
+        rounding might let another one win; returns how much it may take from each class, [C]."""
+        planes, best = self._planes, self._best
         np.copyto(best, planes[0])
         for plane in planes[1:]:
             np.maximum(best, plane, out=best)

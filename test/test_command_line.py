@@ -63,6 +63,10 @@ def test_several_workers_write_the_same(shuffleseg, tiny_tflite, tmp_path):
     _assert_mistake(
         shuffleseg("segment", images, "--output", tmp_path / "o", "--workers", 0), "--workers is 0"
     )
+    _assert_mistake(
+        shuffleseg("segment", images, "--output", tmp_path / "o", "--threads", 0),
+        "num_threads is 0",
+    )
 
 
 def test_segment_goes_on_after_an_unreadable_frame(shuffleseg, tiny_tflite, tmp_path):

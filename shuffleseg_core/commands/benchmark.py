@@ -55,23 +55,23 @@ def run(args) -> int:
     chart = check_png_name("--chart", args.chart) if args.chart else None
     threads = [_integer("--threads", part, MAX_THREADS) for part in args.threads.split(",")]
     sizes = [parse_size(part) for part in args.image_size.split(",")] if args.image_size else None
-    entries = []  # (model, threads, size, Segmenter)
+    entries = []  # (size of the camera's images, Segmenter)
     for model in args.models or [None]:
         for count in threads:
             for size in sizes or [Segmenter(model, count).input_size]:
                 # One each: a robot's camera does not change its size from frame to frame.
-                entries.append((model, count, size, Segmenter(model, count)))
-    images = _images(args.source, {size for _, _, size, _ in entries})
+                entries.append((size, Segmenter(model, count)))
+    images = _images(args.source, {size for size, _ in entries})
     with tqdm(total=(args.warm_up + args.frames) * len(entries), unit="frame", disable=None) as bar:
         seconds = measure(
-            [_pipeline(segmenter, images[size], bar) for *_, size, segmenter in entries],
+            [_pipeline(segmenter, images[size], bar) for size, segmenter in entries],
             args.frames,
             args.warm_up,
         )
     results = []
-    names = _names([segmenter.model_path for *_, segmenter in entries])
-    for (_, count, size, segmenter), taken in zip(entries, seconds):
-        path = segmenter.model_path
+    names = _names([segmenter.model_path for _, segmenter in entries])
+    for (size, segmenter), taken in zip(entries, seconds):
+        path, count = segmenter.model_path, segmenter.num_threads
         results.append(
             {
                 "model": names[path],
@@ -91,7 +91,7 @@ def run(args) -> int:
     report["gemm_gmac_per_s"] = _unless_it_fails(
         lambda: {str(count): gemm_rate(count) for count in threads}
     )
-    _add_rates(results, [segmenter for *_, segmenter in entries], report["gemm_gmac_per_s"])
+    _add_rates(results, [segmenter for _, segmenter in entries], report["gemm_gmac_per_s"])
     if args.operators:
         report["operators"] = _unless_it_fails(_operators, entries, names)
     if args.json != "-":
@@ -190,14 +190,15 @@ def _add_rates(results, segmenters, gemm) -> None:
 
 
 def _operators(entries, names) -> dict:
-    """ "MODEL, threads N" → its operators' times."""
+    """Model and threads in words → its operators' times."""
     from dataclasses import asdict
 
     from ..benchmark.operator_times import operator_times
 
     found = {}
-    for _, count, _, segmenter in entries:
-        name = f"{names[segmenter.model_path]}, threads {count}"
+    for _, segmenter in entries:
+        path, threads = segmenter.model_path, segmenter.num_threads
+        name = f"{names[path]}, threads {threads}"
         if name not in found:
-            found[name] = [asdict(t) for t in operator_times(segmenter.model_path, count)]
+            found[name] = [asdict(t) for t in operator_times(path, threads)]
     return found

@@ -59,9 +59,12 @@ def run(args) -> int:
             for file in source.files:
                 targets.add(file)
     targets.check_inputs()
+    threads = args.threads
+    if threads is None:
+        threads = 2 if args.workers == 1 else 1
     idle = queue.SimpleQueue()
     for _ in range(args.workers):
-        idle.put(Segmenter(args.model, args.threads or (2 if args.workers == 1 else 1)))
+        idle.put(Segmenter(args.model, threads))
 
     def label(named):
         """Write a frame's results; hands the frame on."""
