@@ -77,8 +77,15 @@ setup(
         "train": [*TRAINING, "tensorflow-cpu>=2.19,<2.22"],
         # Training without TensorFlow; on a GPU machine install jax[cuda12] beside it.
         "train-jax": [*TRAINING, "jax>=0.4.34"],
-        # Limits BLAS's threads while the machine's own rate is measured.
-        "benchmark": [*PICTURES, "threadpoolctl>=3.1,<4"],
+        # threadpoolctl limits BLAS's threads while the machine's own rate is measured; the others
+        # are runtimes to compare with. Never on a robot.
+        "benchmark": [
+            *PICTURES,
+            "threadpoolctl>=3.1,<4",
+            "onnx>=1.16,<2",
+            "onnxruntime>=1.20,<2",
+            "openvino>=2024.4",
+        ],
         "dev": [
             "pytest>=8,<10",
             # Two tests at a time: half of them wait for a process of their own.

@@ -42,11 +42,7 @@ def draw_times(results: Sequence[Mapping], title: str, path: Path) -> None:
             va="center",
             fontsize=8,
         )
-    names = [
-        f"{r['model']}, {r['threads']} thread{'s' * (r['threads'] > 1)}\n"
-        f"{r['input_size']} → {r['image_size']}"
-        for r in results
-    ]
+    names = [f"{r['model']}\n{r.get('setting') or _setting(r)}" for r in results]
     axes.set_yticks(places, names, fontsize=8, parse_math=False)
     axes.set(xlabel="ms", xlim=(0, 1.25 * max(*left, *p95)))
     axes.set_title(title, fontsize=10, parse_math=False)
@@ -54,3 +50,8 @@ def draw_times(results: Sequence[Mapping], title: str, path: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, -0.5), ncols=4, frameon=False, fontsize=8)
     save_png(figure, path)
+
+
+def _setting(result: Mapping) -> str:
+    sizes = f"{result['input_size']} → {result['image_size']}"
+    return f"{sizes}, threads {result['threads']}"

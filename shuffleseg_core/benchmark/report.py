@@ -44,6 +44,29 @@ def print_table(report: Mapping) -> None:
         print(f"float32 product of 1024 × 1024 matrices, threads {threads}: {rate:.1f} GMAC/s")
 
 
+def print_bars(report: Mapping) -> None:
+    """The groups of `--suite bars`, and the ratios of medians and of minima."""
+    versions = ", ".join(f"{name} {number}" for name, number in report["software"].items())
+    print(f"{report['cpu']}, {report['cores']} cores; {versions}")
+    print(f"{report['frames']} frames of {report['source']} a group, in turns; times in ms")
+    for group, found in report["groups"].items():
+        rows = [["", "median", "min", "p95", "feed", "network", "labels"]]
+        keys = ("p50_ms", "min_ms", "p95_ms", "preprocess_ms", "network_ms", "labels_ms")
+        rows += [[name, *(f"{one[key]:.2f}" for key in keys)] for name, one in found.items()]
+        print(f"\n{group}")
+        _print_columns(rows)
+    rows = [["ratio", "of medians", "of minima"]]
+    rows += [
+        [key, f"{value:.3f}", f"{report['minima'][key]:.3f}"]
+        for key, value in report["ratios"].items()
+    ]
+    print()
+    _print_columns(rows)
+    print(
+        f"float32 product of 1024 × 1024 matrices, 1 thread: {report['gemm_gmac_per_s']:.1f} GMAC/s"
+    )
+
+
 def print_operators(name: str, times: Sequence[Mapping]) -> None:
     """Times by kind of operator, the longest first."""
     kinds: dict[str, list] = {}

@@ -1,8 +1,9 @@
 """`shuffleseg benchmark`: how long models take here, measured in turns."""
 
+import contextlib
 import sys
 
-from ..errors import UserError
+from ..errors import UserError, needs_extra
 from ..json_output import add_json_option, write_json
 
 HELP = "measure how long models take on this machine, from camera image to labels"
@@ -34,6 +35,12 @@ def add_arguments(parser):
     parser.add_argument(
         "--operators", action="store_true", help="also time each model's operators one by one"
     )
+    parser.add_argument(
+        "--suite",
+        choices=("bars",),
+        help="instead of models: our deploy path against the plain network, other runtimes and "
+        "MobileNetV2, all built for this (needs TensorFlow and the extra `benchmark`)",
+    )
     add_json_option(parser)
     parser.add_argument("--chart", metavar="FILE.png", help="draw the medians as bars")
 
@@ -53,6 +60,8 @@ def run(args) -> int:
     if args.frames < 1 or args.warm_up < 0:
         raise UserError("--frames takes 1 or more, --warm-up 0 or more")
     chart = check_png_name("--chart", args.chart) if args.chart else None
+    if args.suite:
+        return _run_bars(args, chart)
     threads = [_integer("--threads", part, MAX_THREADS) for part in args.threads.split(",")]
     sizes = [parse_size(part) for part in args.image_size.split(",")] if args.image_size else None
     entries = []  # (size of the camera's images, Segmenter)
@@ -106,6 +115,71 @@ def run(args) -> int:
         draw_times(results, f"{report['cpu']}, median of {args.frames} frames", chart)
         print(f"{chart}", file=sys.stderr)
     return 0
+
+
+def _run_bars(args, chart) -> int:
+    """`--suite bars`."""
+    import os
+    import tempfile
+    from pathlib import Path
+
+    from tqdm import tqdm
+
+    from ..benchmark.machine import machine, software
+
+    if args.models or args.operators or args.image_size:
+        raise UserError("--suite bars has models, sizes and threads of its own; leave out others")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    try:
+        from ..benchmark.bars import run_bars
+    except ImportError as error:
+        raise needs_extra("--suite bars needs TensorFlow and Keras", error) from error
+    images, truths = _street_with_truth(args.source)
+    print("building and exporting the networks", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+
+        def begin(total: int):
+            return stack.enter_context(tqdm(total=total, unit="frame", disable=None)).update
+
+        found = run_bars(images, truths, Path(folder), args.frames, args.warm_up, begin)
+    report = {**machine(), "software": software(), "source": args.source or "procedural street"}
+    report |= {"frames": args.frames, "warm_up": args.warm_up, **found}
+    if args.json != "-":
+        from ..benchmark.report import print_bars
+
+        print_bars(report)
+    if args.json:
+        write_json(args.json, report)
+    if chart:
+        from ..benchmark.chart import draw_times
+
+        results = [
+            {"model": name, "setting": group, **summary}
+            for group, found in report["groups"].items()
+            for name, summary in found.items()
+        ]
+        draw_times(results, f"{report['cpu']}, median of {args.frames} frames", chart)
+    return 0
+
+
+def _street_with_truth(source, most: int = 20):
+    """Images and their true class ids, from a folder with labels beside it or the street."""
+    if source is None:
+        from ..synthetic_drive import SyntheticDrive
+
+        drive = SyntheticDrive(seed=1, width=640, height=360)
+        return zip(*(drive.frame(5 * number)[:2] for number in range(most)))
+    from ..frame_source import open_frames
+
+    pairs = []
+    for frame in open_frames(source):
+        if frame.image is not None and frame.truth is not None:
+            pairs.append((frame.image, frame.truth))
+        if len(pairs) == most:
+            break
+    if not pairs:
+        raise UserError(f"--source {source}: no frame has CamVid's labels beside it")
+    return zip(*pairs)
 
 
 def _names(paths) -> dict:

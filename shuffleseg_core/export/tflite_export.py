@@ -35,6 +35,7 @@ def export_tflite(
     input_size: tuple[int, int] | None = None,
     calibration: Sequence[np.ndarray] | None = None,
     graph: str = "deploy",
+    label_size: tuple[int, int] | None = None,
 ) -> ModelDescription:
     """Convert a trained network to TFLite: of float32, or of int8 throughout.
 
@@ -51,6 +52,7 @@ def export_tflite(
         calibration: uint8 [height, width, 3] frames such as the network will see. With them the
             file is quantized: int8 weights (a scale a channel) and activations.
         graph: `deploy`, see `deploy_graph`, or `plain`: layer by layer as it was trained.
+        label_size: (width, height) of `labels`; None gives them the input's size.
 
     Returns:
         The description written into the file.
@@ -88,13 +90,7 @@ def export_tflite(
         logits = network_logits(tf.cast(image, tf.float32))
         if output == "logits":
             return tf.identity(logits, "logits")
-        logits = tf.raw_ops.ResizeBilinear(
-            images=logits,
-            size=(height, width),
-            align_corners=align_corners,
-            half_pixel_centers=not align_corners,
-        )
-        return tf.argmax(logits, axis=-1, output_type=tf.int32, name="labels")
+        return labels_of(tf, logits, label_size or input_size, align_corners)
 
     flatbuffer = _convert(tf, from_image, path, output, input_dtype, calibration)
     statistics = model_statistics(model)
@@ -114,6 +110,17 @@ def export_tflite(
     )
     _write(path, with_description(flatbuffer, description))
     return description
+
+
+def labels_of(tf, logits, size: tuple[int, int], align_corners: bool):
+    """Resize to (width, height) and argmax, as `output="labels"` ends: int32 [1, H, W]."""
+    logits = tf.raw_ops.ResizeBilinear(
+        images=logits,
+        size=size[::-1],
+        align_corners=align_corners,
+        half_pixel_centers=not align_corners,
+    )
+    return tf.argmax(logits, axis=-1, output_type=tf.int32, name="labels")
 
 
 def _deployed(model):
@@ -154,7 +161,7 @@ def _convert(tf, from_image, path, output: str, input_dtype: str, calibration) -
         converter.inference_input_type = tf.as_dtype(input_dtype)
         if output == "logits":
             converter.inference_output_type = tf.int8
-    with _quiet():
+    with quietly():
         try:
             return converter.convert()
         except Exception as error:  # the converter raises many kinds; all mean the same here
@@ -171,7 +178,7 @@ def _with_whole_range(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 @contextlib.contextmanager
-def _quiet():
+def quietly():
     """Keep the converter's notes about TensorFlow itself from the user."""
     logger = logging.getLogger("absl")
     level = logger.level
