@@ -2,7 +2,7 @@
 
 from glob import glob
 
-from setuptools import setup
+from setuptools import Extension, setup
 
 NAME = "shuffleseg_ros"
 
@@ -18,6 +18,15 @@ ROS_WHEELS = [
         "rmw-fastrtps-cpp>=9.3,<10",
     )
 ]
+
+# No module of Python's: a library that ctypes calls. Without a compiler the same is done by numpy.
+# Fused products and sums would round otherwise than numpy does.
+LABEL_UPSAMPLING = Extension(
+    "shuffleseg_core.native.label_upsampling",
+    ["shuffleseg_core/native/label_upsampling.c"],
+    extra_compile_args=["-O3", "-ffp-contract=off"],
+    optional=True,
+)
 
 PICTURES = ["matplotlib>=3.7,<4"]
 TRAINING = ["keras>=3.10,<4", "tensorboardX>=2.6.2,<3", "pycocotools>=2.0.7,<3", *PICTURES]
@@ -48,10 +57,11 @@ setup(
         "shuffleseg_training",
         "shuffleseg_training.engines",
     ],
+    ext_modules=[LABEL_UPSAMPLING],
     package_dir={"shuffleseg_training": "training"},
     package_data={
         "shuffleseg_ros": ["*.xml"],
-        "shuffleseg_core": ["shipped/*"],
+        "shuffleseg_core": ["shipped/*", "native/*.c"],
         "shuffleseg_core.models.heads": ["*.json"],
         "shuffleseg_training": ["recipes/*.yaml", "searches/*.yaml"],
     },

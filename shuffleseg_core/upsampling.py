@@ -3,6 +3,8 @@
 Between four neighbouring samples a bilinear blend is convex: a class that is above another one at
 all four is above it everywhere between them. So where one class leads at all four, the cell is
 its, and elsewhere only those classes are blended that no other one is above at all four corners.
+
+C does it where it could be compiled (native/label_upsampling.c), elsewhere numpy; labels are equal.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
+from .compiled_labels import IS_BUILT, CompiledLabels
 
 #: What rounding may take from a lead, as a share of the largest logit: each of a blend's two steps
 #: rounds two products and a sum of float32, and two blends are compared.
@@ -35,13 +39,15 @@ class LabelUpsampler:
     Args:
         align_corners: corner samples of both grids lie upon each other; otherwise pixel
             areas do (half-pixel centres).
+        compiled: whether C does it; None takes it where it was built.
 
     Attributes:
         blended_share: of the last result's pixels, the share that lay in cells of several classes.
     """
 
-    def __init__(self, align_corners: bool = False):
+    def __init__(self, align_corners: bool = False, compiled: bool | None = None):
         self.align_corners = align_corners
+        self.compiled = IS_BUILT if compiled is None else compiled
         self.blended_share = 0.0
         self._sizes = None  # what the grids fit
         self._values = [np.empty(_BLOCK, np.float32) for _ in range(3)]
@@ -68,6 +74,9 @@ class LabelUpsampler:
             self._prepare(*logits.shape, width, height)
         if out is None:
             out = np.empty((height, width), np.uint8)
+        if self.compiled:
+            self.blended_share = self._compiled(logits, out) / out.size
+            return out
         largest = self._copy_in(logits)
         planes = self._planes
         if logits.shape[:2] == out.shape:
@@ -94,6 +103,15 @@ class LabelUpsampler:
     def _prepare(self, samples_y: int, samples_x: int, classes: int, width: int, height: int):
         self._rows = _Cells.of(height, samples_y, self.align_corners)
         self._columns = _Cells.of(width, samples_x, self.align_corners)
+        if self.compiled:
+            directions = self._rows, self._columns
+            self._compiled = CompiledLabels(
+                (samples_y, samples_x, classes),
+                [np.cumsum([0, *cells.count]) for cells in directions],
+                [cells.of_pixel_weight for cells in directions],
+                (ROUNDING, _SMALLEST, _LARGEST),
+            )
+            return
         self._has_pixels = self._rows.count[:, None] * self._columns.count > 0
         self._planes = np.empty((classes, samples_y, samples_x), np.float32)
         self._best = np.empty((samples_y, samples_x), np.float32)

@@ -64,6 +64,15 @@ def test_it_is_an_ament_python_package(workspace):
     assert "(ros.ament_python)" in _colcon(workspace, "list")
 
 
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_labels_are_compiled(workspace):
+    program = "from shuffleseg_core import compiled_labels as c; print(c.IS_BUILT, c.__file__)"
+    command = _installed(workspace, sys.executable, "-c", program)
+    done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=True)
+    built, file = done.stdout.split()
+    assert built == "True" and Path(file).is_relative_to(workspace / "install")
+
+
 def test_everything_is_installed(workspace):
     share = workspace / "install" / "shuffleseg_ros" / "share" / "shuffleseg_ros"
     for folder, pattern in (("launch", "*.launch.py"), ("config", "*")):

@@ -1,0 +1,96 @@
+"""The compiled form of `upsampling`: C, called through ctypes, where it could be built."""
+
+from __future__ import annotations
+
+import ctypes
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import numpy as np
+
+_STEM = Path(__file__).with_name("native") / "label_upsampling"
+
+
+class _Direction(ctypes.Structure):
+    _fields_ = (
+        ("samples", ctypes.c_int64),
+        ("size", ctypes.c_int64),
+        ("first", ctypes.c_void_p),
+        ("weight", ctypes.c_void_p),
+    )
+
+
+def _load():
+    for suffix in EXTENSION_SUFFIXES:
+        path = _STEM.with_suffix(suffix)
+        if path.exists():
+            try:
+                function = ctypes.CDLL(str(path)).label_upsampling
+            except (OSError, AttributeError):  # built for another machine, or of another version
+                continue
+            pointer = ctypes.c_void_p
+            function.argtypes = (
+                *(pointer, ctypes.POINTER(_Direction), ctypes.POINTER(_Direction)),
+                *(ctypes.c_int64, ctypes.c_float, ctypes.c_float, ctypes.c_float),
+                *(pointer, pointer, pointer),
+            )
+            function.restype = ctypes.c_int64
+            return function
+    return None
+
+
+_FUNCTION = _load()
+
+#: Whether it was built.
+IS_BUILT = _FUNCTION is not None
+
+
+class CompiledLabels:
+    """Labels of one size from logits of one shape.
+
+    Args:
+        shape: (h, w, C) of the logits, C from 1 to 256.
+        first: (along rows, along columns), each int [samples + 2]: the first pixel of each cell,
+            then the size.
+        weight: (along rows, along columns), each float32 [size]: how far each pixel lies from the
+            sample before it.
+        limits: (share of the largest logit that rounding may take, a least tolerance, the largest
+            magnitude of a logit that can be blended).
+    """
+
+    def __init__(self, shape, first, weight, limits: tuple[float, float, float]):
+        self._logits = np.empty(shape, np.float32)
+        self._limits = limits
+        # ctypes keeps addresses alone.
+        self._kept = [np.ascontiguousarray(f, np.int32) for f in first]
+        self._kept += [np.ascontiguousarray(w, np.float32) for w in weight]
+        rows, columns = self._kept[:2]
+        self._directions = [
+            _Direction(len(f) - 2, len(w), f.ctypes.data, w.ctypes.data)
+            for f, w in zip(self._kept[:2], self._kept[2:])
+        ]
+        longest = int(np.diff(columns).max())
+        samples, classes = shape[0] * shape[1], shape[2]
+        self._values = np.empty((2 * classes + 1) * longest + classes, np.float32)
+        self._bytes = np.empty(2 * samples + classes, np.uint8)
+
+    def __call__(self, logits: np.ndarray, out: np.ndarray) -> int:
+        """Write labels, uint8 [height, width] in one piece; returns how many pixels lay in cells of
+        several classes."""
+        np.copyto(self._logits, logits)
+        blended = self._call(out)
+        if blended < 0:
+            largest = self._limits[2]
+            np.nan_to_num(self._logits, copy=False, nan=-largest, posinf=largest, neginf=-largest)
+            np.clip(self._logits, -largest, largest, out=self._logits)
+            blended = self._call(out)
+        return blended
+
+    def _call(self, out: np.ndarray) -> int:
+        return _FUNCTION(
+            self._logits.ctypes.data,
+            *(ctypes.byref(direction) for direction in self._directions),
+            self._logits.shape[2],
+            *self._limits,
+            *(buffer.ctypes.data for buffer in (self._values, self._bytes, out)),
+        )
