@@ -77,18 +77,21 @@ class CompiledLabels:
     def __call__(self, logits: np.ndarray, out: np.ndarray) -> int:
         """Write labels, uint8 [height, width] in one piece; returns how many pixels lay in cells of
         several classes."""
-        np.copyto(self._logits, logits)
-        blended = self._call(out)
+        if logits.dtype != np.float32 or not logits.flags.c_contiguous:
+            np.copyto(self._logits, logits)
+            logits = self._logits
+        blended = self._call(logits, out)
         if blended < 0:
+            np.copyto(self._logits, logits)
             largest = self._limits[2]
             np.nan_to_num(self._logits, copy=False, nan=-largest, posinf=largest, neginf=-largest)
             np.clip(self._logits, -largest, largest, out=self._logits)
-            blended = self._call(out)
+            blended = self._call(self._logits, out)
         return blended
 
-    def _call(self, out: np.ndarray) -> int:
+    def _call(self, logits: np.ndarray, out: np.ndarray) -> int:
         return _FUNCTION(
-            self._logits.ctypes.data,
+            logits.ctypes.data,
             *(ctypes.byref(direction) for direction in self._directions),
             self._logits.shape[2],
             *self._limits,

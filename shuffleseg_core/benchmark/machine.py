@@ -9,6 +9,8 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from .. import compiled_labels
+
 #: Packages whose version changes a model's speed.
 _PACKAGES = (
     "ai-edge-litert",
@@ -37,4 +39,5 @@ def software() -> dict:
     for package in _PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
             versions[package] = version(package)
+    versions["labels by"] = "C" if compiled_labels.IS_BUILT else "numpy"
     return versions

@@ -19,37 +19,39 @@ static int64_t at_most(int64_t value, int64_t limit) { return value < limit ? va
 
 /* The class of each sample's largest logit, and whether rounding might let another one win.
  * Returns -1 where a logit is not finite or too large. */
-static int choose_leaders(const float *logits, int64_t samples, int64_t classes, float rounding,
-                          float smallest, float largest, float *tolerance, uint8_t *leader,
+static int choose_leaders(const float *restrict logits, int64_t samples, int64_t classes, float rounding,
+                          float smallest, float largest, float *restrict tolerance, uint8_t *leader,
                           uint8_t *unsure)
 {
     float best_magnitude = 0;
+    int too_large = 0;
     for (int64_t c = 0; c < classes; c++)
         tolerance[c] = 0;
+    /* Loops over the classes without branches: a compiler turns them into vector instructions. */
     for (int64_t i = 0; i < samples; i++) {
         const float *values = logits + i * classes;
+        for (int64_t c = 0; c < classes; c++) {
+            const float magnitude = fabsf(values[c]);
+            too_large |= !(magnitude <= largest);
+            tolerance[c] = magnitude > tolerance[c] ? magnitude : tolerance[c];
+        }
         float best = values[0];
         int64_t id = 0;
-        for (int64_t c = 0; c < classes; c++) {
-            float magnitude = fabsf(values[c]);
-            if (!(magnitude <= largest))
-                return -1;
-            if (magnitude > tolerance[c])
-                tolerance[c] = magnitude;
-            if (values[c] > best) {
-                best = values[c];
-                id = c;
-            }
+        for (int64_t c = 1; c < classes; c++) {
+            const int is_larger = values[c] > best;
+            best = is_larger ? values[c] : best;
+            id = is_larger ? c : id;
         }
         leader[i] = (uint8_t)id;
-        if (fabsf(best) > best_magnitude)
-            best_magnitude = fabsf(best);
+        best_magnitude = fabsf(best) > best_magnitude ? fabsf(best) : best_magnitude;
     }
+    if (too_large)
+        return -1;
     for (int64_t c = 0; c < classes; c++)
         tolerance[c] = rounding * fmaxf(tolerance[c], best_magnitude) + smallest;
     for (int64_t i = 0; i < samples; i++) {
         const float *values = logits + i * classes;
-        float best = values[leader[i]];
+        const float best = values[leader[i]];
         int near = 0;
         for (int64_t c = 0; c < classes; c++)
             near += values[c] + tolerance[c] >= best;
