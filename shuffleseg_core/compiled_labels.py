@@ -1,14 +1,12 @@
-"""The compiled form of `upsampling`: C, called through ctypes, where it could be built."""
+"""The compiled form of `upsampling`."""
 
 from __future__ import annotations
 
 import ctypes
-from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
 
 import numpy as np
 
-_STEM = Path(__file__).with_name("native") / "label_upsampling"
+from . import compiled
 
 
 class _Direction(ctypes.Structure):
@@ -20,26 +18,12 @@ class _Direction(ctypes.Structure):
     )
 
 
-def _load():
-    for suffix in EXTENSION_SUFFIXES:
-        path = _STEM.with_suffix(suffix)
-        if path.exists():
-            try:
-                function = ctypes.CDLL(str(path)).label_upsampling
-            except (OSError, AttributeError):  # built for another machine, or of another version
-                continue
-            pointer = ctypes.c_void_p
-            function.argtypes = (
-                *(pointer, ctypes.POINTER(_Direction), ctypes.POINTER(_Direction)),
-                *(ctypes.c_int64, ctypes.c_float, ctypes.c_float, ctypes.c_float),
-                *(pointer, pointer, pointer),
-            )
-            function.restype = ctypes.c_int64
-            return function
-    return None
-
-
-_FUNCTION = _load()
+_FUNCTION = compiled.function(
+    "label_upsampling",
+    *(ctypes.c_void_p, ctypes.POINTER(_Direction), ctypes.POINTER(_Direction)),
+    *(ctypes.c_int64, ctypes.c_float, ctypes.c_float, ctypes.c_float),
+    *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p),
+)
 
 #: Whether it was built.
 IS_BUILT = _FUNCTION is not None
