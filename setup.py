@@ -115,6 +115,7 @@ setup(
             "segmentation_node = shuffleseg_ros.executables:segmentation_node",
             "drive_player = shuffleseg_ros.executables:drive_player",
         ],
+        "shuffleseg.recordings": ["rosbag2 = shuffleseg_ros.bag_recording"],
         "shuffleseg.commands": [
             "train = shuffleseg_training.train_command",
             "bag = shuffleseg_ros.bag_command",

@@ -1,4 +1,4 @@
-"""Frames from folders of images and from videos, one after another."""
+"""Frames from folders of images, videos and recordings, one after another."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,10 @@ from .user_path import user_path
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".mjpeg")
 
+
+#: Modules with is_recording(path) → bool and open_recording(path, topic or None) → FrameSource that
+#: has a `path`.
+GROUP = "shuffleseg.recordings"
 
 #: So many failed reads in a row are the end of a video.
 _DAMAGED_FRAMES = 10
@@ -194,12 +199,17 @@ class VideoFile:
         return cv2.VideoCapture(str(self.path))
 
 
-def open_frames(path: str | os.PathLike, with_truth: bool = True) -> FrameSource:
-    """A folder of images, one image, or a video, as a source of frames.
+def open_frames(
+    path: str | os.PathLike, with_truth: bool = True, topic: str | None = None
+) -> FrameSource:
+    """A folder of images, one image, a video or a recording, as a source of frames.
+
+    Recordings are what the installed modules of the entry-point group `GROUP` read.
 
     Args:
         path: "~" stands for the home folder.
         with_truth: False leaves a folder's labels unread.
+        topic: the images to take of a recording that has several.
 
     Raises:
         UserError: no such path, an empty folder, or a file that is neither.
@@ -211,6 +221,10 @@ def open_frames(path: str | os.PathLike, with_truth: bool = True) -> FrameSource
         raise UserError(f"{path}: no such file or folder") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    for entry in entry_points(group=GROUP):
+        recording = entry.load()
+        if recording.is_recording(path):
+            return recording.open_recording(path, topic)
     if is_folder:
         return ImageFolder(path, with_truth)
     if is_image_file(path):

@@ -43,6 +43,10 @@ class BagFrames:
 
     Raw and compressed images. Frame.time is the recording's, from its first image on; a message
     that is no usable image gives a Frame with `error`. Can be iterated again and again.
+
+    Attributes:
+        path: of the bag.
+        topic: the one in use.
     """
 
     truth = False
@@ -50,7 +54,7 @@ class BagFrames:
 
     def __init__(self, path, topic=None):
         """`topic` may be left out where the bag has one image topic. Raises UserError."""
-        self._path = user_path(path)
+        self.path = user_path(path)
         with self._open() as reader:
             topics = {connection.topic: connection.msgtype for connection in reader.connections}
             images = [name for name, kind in topics.items() if kind in (IMAGE, COMPRESSED_IMAGE)]
@@ -61,7 +65,7 @@ class BagFrames:
                 if connection.topic == self.topic
             )
         if not self._count:
-            raise UserError(f"{self._path}: no messages on {self.topic}")
+            raise UserError(f"{self.path}: no messages on {self.topic}")
 
     def __len__(self):
         return self._count
@@ -76,17 +80,17 @@ class BagFrames:
             messages = _until_broken(reader.messages(connections))
             for index, (connection, nanoseconds, raw) in enumerate(messages):
                 if connection is None:  # raw tells why there are no more
-                    yield Frame(f"{index:06d}", None, error=f"{self._path}: {raw}")
+                    yield Frame(f"{index:06d}", None, error=f"{self.path}: {raw}")
                     return
                 start = nanoseconds if start is None else start
                 image, error = None, None
                 try:
                     image = _to_rgb(typestore.deserialize_cdr(raw, connection.msgtype))
                 except ImageError as reason:
-                    error = f"{self._path}: {self.topic}: message {index}: {reason}"
+                    error = f"{self.path}: {self.topic}: message {index}: {reason}"
                 except Exception as reason:  # rosbags raises many kinds for a damaged message
                     error = (
-                        f"{self._path}: {self.topic}: message {index} is damaged: "
+                        f"{self.path}: {self.topic}: message {index} is damaged: "
                         f"{_one_line(reason)}"
                     )
                 yield Frame(f"{index:06d}", image, error, None, (nanoseconds - start) / 1e9)
@@ -95,17 +99,17 @@ class BagFrames:
         listed = ", ".join(sorted(images)) or "none"
         if topic:
             if topic not in images:
-                raise UserError(f"{self._path}: no image topic {topic}; its image topics: {listed}")
+                raise UserError(f"{self.path}: no image topic {topic}; its image topics: {listed}")
             return topic
         if len(images) != 1:
             what = "more than one image topic; choose by topic" if images else "no image topic"
-            raise UserError(f"{self._path}: {what}; its image topics: {listed}")
+            raise UserError(f"{self.path}: {what}; its image topics: {listed}")
         return images[0]
 
     @contextlib.contextmanager
     def _open(self):
         rosbag2 = _import_rosbags()
-        path = self._path
+        path = self.path
         if os.path.isdir(path) and not os.path.isfile(path / "metadata.yaml"):
             files = _storage_files(path)  # a recording that was not closed
             if len(files) != 1:

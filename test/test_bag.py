@@ -16,8 +16,10 @@ pytest.importorskip("rosbags", reason="needs the rosbags library")
 from rosbags import rosbag2
 from rosbags.typesys import Stores, get_typestore
 
+from shuffleseg_core import Segmenter
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.frame_source import Frame
+from shuffleseg_core.image_file import read_labels
 from shuffleseg_ros import bag_command
 from shuffleseg_ros.bag import (
     CAMERA_INFO,
@@ -65,6 +67,22 @@ def test_what_goes_in_comes_out_again_and_again(bag):
         assert [frame.time for frame in read] == pytest.approx([i / 10 for i in range(6)])
         for frame, written in zip(read, frames()):
             assert frame.error is None and np.array_equal(frame.image, written.image)
+
+
+def test_segment_labels_bags_several_frames_at_once(bag, shuffleseg, tiny_tflite, tmp_path):
+    out = tmp_path / "out"
+    status, said, _ = shuffleseg(
+        *("segment", bag, "--output", out, "--model", tiny_tflite, "--workers", 2)
+    )
+    assert status == 0 and said.startswith("6 label images")
+    segmenter = Segmenter(tiny_tflite)
+    for frame in BagFrames(bag):
+        labels = read_labels(out / f"bag_{frame.name}.png")
+        np.testing.assert_array_equal(labels, segmenter.segment(frame.image))
+    status, _, err = shuffleseg(
+        "segment", bag, "--output", out, "--model", tiny_tflite, "--topic", "/nothing"
+    )
+    assert status == 2 and "no image topic /nothing" in err
 
 
 def test_a_storage_file_alone_will_do(bag):

@@ -1,4 +1,4 @@
-"""`shuffleseg segment`: images, folders and videos → label images."""
+"""`shuffleseg segment`: images, folders, videos and recordings → label images."""
 
 import contextlib
 import queue
@@ -7,12 +7,15 @@ from pathlib import Path
 
 from ..errors import UserError
 
-HELP = "label images, folders of images and videos"
+HELP = "label images, folders of images, videos and rosbags"
 
 
 def add_arguments(parser):
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image, folder or video")
+    parser.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="image, folder, video or rosbag2"
+    )
     parser.add_argument("--output", required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--topic", help="the images to take of a bag that has several")
     parser.add_argument(
         "--model",
         metavar="MODEL",
@@ -38,7 +41,7 @@ def run(args) -> int:
     from tqdm import tqdm
 
     from ..colorize import overlay
-    from ..frame_source import VideoFile, open_frames
+    from ..frame_source import open_frames
     from ..image_file import write_png
     from ..prefetch import prefetched
     from ..segmenter import MAX_THREADS, Segmenter
@@ -46,15 +49,16 @@ def run(args) -> int:
 
     if not 1 <= args.workers <= MAX_THREADS:
         raise UserError(f"--workers is {args.workers}; give 1 to {MAX_THREADS}")
-    sources = [(path, open_frames(path, with_truth=False)) for path in args.inputs]
+    sources = [
+        (path, open_frames(path, with_truth=False, topic=args.topic)) for path in args.inputs
+    ]
     output = user_path(args.output)
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output}: is a file; give a folder")
     targets = _Targets(output, args.overlay)
     for path, source in sources:
-        # Frames of a video have numbers for names: its own name tells them apart.
-        if isinstance(source, VideoFile):
-            targets.prefix(path, f"{source.path.stem}_")
+        if prefix := _prefix(source):
+            targets.prefix(path, prefix)
         else:
             for file in source.files:
                 targets.add(file)
@@ -106,12 +110,15 @@ def run(args) -> int:
 
 def _frames(sources):
     """(prefix of its results' names, frame) of all sources, in order."""
-    from ..frame_source import VideoFile
-
     for _, source in sources:
-        prefix = f"{source.path.stem}_" if isinstance(source, VideoFile) else ""
         for frame in source:
-            yield prefix, frame
+            yield _prefix(source), frame
+
+
+def _prefix(source) -> str:
+    """What the names of its results begin with: frames of a video or a recording have numbers for
+    names, which its own tells apart from others'."""
+    return "" if hasattr(source, "files") else f"{source.path.stem}_"
 
 
 class _Targets:
@@ -149,7 +156,7 @@ class _Targets:
                 raise UserError(f"{file}: would be overwritten; give another --output folder")
 
     def prefix(self, path: str, prefix: str) -> None:
-        """A video. Raises UserError where another video has the same name."""
+        """A video or recording. Raises UserError where another one has the same name."""
         other = self._prefixes.setdefault(prefix, path)
         if other != path:
             raise UserError(

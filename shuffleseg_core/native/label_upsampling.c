@@ -47,8 +47,10 @@ static int choose_leaders(const float *restrict logits, int64_t samples, int64_t
     }
     if (too_large)
         return -1;
-    for (int64_t c = 0; c < classes; c++)
-        tolerance[c] = rounding * (tolerance[c] > best_magnitude ? tolerance[c] : best_magnitude) + smallest;
+    for (int64_t c = 0; c < classes; c++) {
+        const float magnitude = tolerance[c] > best_magnitude ? tolerance[c] : best_magnitude;
+        tolerance[c] = rounding * magnitude + smallest;
+    }
     for (int64_t i = 0; i < samples; i++) {
         const float *values = logits + i * classes;
         const float best = values[leader[i]];
