@@ -85,7 +85,7 @@ figures: setup-dev
 setup: $(VENV)/.installed
 setup-dev: $(VENV)/.installed-dev
 
-$(VENV)/.installed: setup.py constraints.txt
+$(VENV)/.installed: setup.py constraints.txt $(wildcard shuffleseg_core/native/*.c)
 	@echo "Setting up $(VENV) (a minute or two; once)"
 	@$(PYTHON) -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))" || \
 	  { echo "$(PYTHON) is not Python 3.10 to 3.13; give another: make demo PYTHON=python3.12"; exit 2; }

@@ -1,6 +1,7 @@
 """One ament_python package that pip and colcon both install."""
 
 from glob import glob
+from zlib import crc32
 
 from setuptools import Extension, setup
 
@@ -19,11 +20,24 @@ ROS_WHEELS = [
     )
 ]
 
+SOURCES = sorted(glob("shuffleseg_core/native/*.c"))
+
+
+def checksum(paths):
+    """CRC of files, by which `shuffleseg_core.compiled` knows a library of other sources."""
+    value = 0
+    for path in paths:
+        with open(path, "rb") as file:
+            value = crc32(file.read(), value)
+    return value
+
+
 # No module of Python's: a library that ctypes calls. Without a compiler the same is done by numpy.
 # Fused products and sums would round otherwise than numpy does.
 COMPILED = Extension(
     "shuffleseg_core.native.compiled",
-    sorted(glob("shuffleseg_core/native/*.c")),
+    SOURCES,
+    define_macros=[("SOURCES_CRC", f"{checksum(SOURCES)}LL")],
     extra_compile_args=["-O3", "-ffp-contract=off"],
     optional=True,
 )
@@ -94,7 +108,7 @@ setup(
             "threadpoolctl>=3.1,<4",
             "onnx>=1.16,<2",
             "onnxruntime>=1.20,<2",
-            "openvino>=2024.4",
+            "openvino>=2024.4,<2028",
         ],
         "dev": [
             "pytest>=8,<10",

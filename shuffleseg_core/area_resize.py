@@ -41,7 +41,7 @@ def area_resize(image: np.ndarray, out: np.ndarray) -> bool:
     sizes = list(zip(image.shape[:2], out.shape[:2]))
     if not all(small <= large <= _MOST_PIXELS * small for large, small in sizes):
         return False
-    rows, columns = (_coverage(large, small)[0] for large, small in sizes)
+    rows, columns = (_coverage(large, small) for large, small in sizes)
     status = _FUNCTION(
         *(image.ctypes.data, image.strides[0], image.shape[1]),
         *(ctypes.byref(rows), ctypes.byref(columns), out.ctypes.data),
@@ -49,20 +49,21 @@ def area_resize(image: np.ndarray, out: np.ndarray) -> bool:
     return status == 0
 
 
-@lru_cache(maxsize=32)
-def _coverage(large: int, small: int) -> tuple:
-    """One direction of the resize, and the arrays whose addresses it holds."""
+@lru_cache(maxsize=64)
+def _coverage(large: int, small: int) -> _Coverage:
+    """One direction of the resize."""
     ends = np.arange(small + 1) * (large / small)
     ends[-1] = large
     first = np.floor(ends[:-1] + 1e-9).astype(np.int32)
-    last = np.ceil(ends[1:] - 1e-9).astype(np.int32)
-    begin = np.concatenate([[0], np.cumsum(last - first)]).astype(np.int32)
-    share = np.empty(begin[-1], np.uint16)
-    for i in range(small):
-        edges = np.clip(np.arange(first[i], last[i] + 1), ends[i], ends[i + 1])
-        # Rounded sums, so that the parts sum to the whole.
-        share[begin[i] : begin[i + 1]] = np.diff(
-            np.round(256 * (edges - ends[i]) / (ends[i + 1] - ends[i]))
-        )
-    arrays = first, begin, share
-    return _Coverage(small, *(array.ctypes.data for array in arrays)), arrays
+    number = np.ceil(ends[1:] - 1e-9).astype(np.int32) - first
+    begin = np.concatenate([[0], np.cumsum(number)]).astype(np.int32)
+    pixel = np.arange(small).repeat(number)
+    right = first[pixel] + np.arange(1, begin[-1] + 1) - begin[pixel]
+    # Rounded sums, so that the parts of a pixel sum to the whole.
+    covered = (np.minimum(right, ends[pixel + 1]) - ends[pixel]) * (256 * small / large)
+    share = np.diff(np.round(covered), prepend=0)
+    share[begin[1:-1]] += 256
+    arrays = first, begin, share.astype(np.uint16)
+    coverage = _Coverage(small, *(array.ctypes.data for array in arrays))
+    coverage.arrays = arrays  # whose addresses it holds
+    return coverage

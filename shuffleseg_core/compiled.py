@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from zlib import crc32
 
 _STEM = Path(__file__).with_name("native") / "compiled"
 
@@ -14,10 +15,20 @@ def _load() -> ctypes.CDLL | None:
         path = _STEM.with_suffix(suffix)
         if path.exists():
             try:
-                return ctypes.CDLL(str(path))
-            except OSError:  # built for another machine
+                library = ctypes.CDLL(str(path))
+                library.sources_crc.restype = ctypes.c_int64
+                if library.sources_crc() == _sources_crc():
+                    return library
+            except (OSError, AttributeError):  # built for another machine, or long ago
                 continue
     return None
+
+
+def _sources_crc() -> int:
+    value = 0
+    for source in sorted(_STEM.parent.glob("*.c")):
+        value = crc32(source.read_bytes(), value)
+    return value
 
 
 _LIBRARY = _load()

@@ -222,7 +222,10 @@ def open_frames(
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     for entry in entry_points(group=GROUP):
-        recording = entry.load()
+        try:
+            recording = entry.load()
+        except ImportError:  # what it needs is not installed
+            continue
         if recording.is_recording(path):
             return recording.open_recording(path, topic)
     if is_folder:

@@ -48,6 +48,8 @@ class LabelUpsampler:
     def __init__(self, align_corners: bool = False, compiled: bool | None = None):
         self.align_corners = align_corners
         self.compiled = IS_BUILT if compiled is None else compiled
+        if self.compiled and not IS_BUILT:
+            raise ValueError("the compiled labels were not built")
         self.blended_share = 0.0
         self._sizes = None  # what the grids fit
         self._values = [np.empty(_BLOCK, np.float32) for _ in range(3)]
@@ -66,14 +68,20 @@ class LabelUpsampler:
 
         Returns:
             uint8 [height, width].
+
+        Raises:
+            ValueError: `out` is no such array.
         """
         width, height = size
         sizes = (logits.shape, size, self.align_corners)
         if self._sizes != sizes:
-            self._sizes = sizes
+            self._sizes = None
             self._prepare(*logits.shape, width, height)
+            self._sizes = sizes
         if out is None:
             out = np.empty((height, width), np.uint8)
+        elif out.dtype != np.uint8 or out.shape != (height, width) or not out.flags.c_contiguous:
+            raise ValueError(f"out is {out.dtype} {out.shape}; give a whole uint8 {height, width}")
         if self.compiled:
             self.blended_share = self._compiled(logits, out) / out.size
             return out

@@ -119,6 +119,15 @@ def test_it_writes_where_it_is_told(rng, Upsampler):
     np.testing.assert_array_equal(out, Upsampler()(logits, (40, 30)))
 
 
+@pytest.mark.parametrize(
+    "out",
+    [np.empty((5, 5), np.uint8), np.empty((30, 40), int), np.empty((30, 80), np.uint8)[:, ::2]],
+)
+def test_it_writes_nowhere_else(out, Upsampler):
+    with pytest.raises(ValueError, match="out is"):
+        Upsampler()(np.zeros((4, 5, 3), np.float32), (40, 30), out)
+
+
 def test_only_cells_of_several_classes_are_blended(Upsampler):
     logits = np.zeros((8, 8, 3), np.float32)
     logits[..., 1] = 1

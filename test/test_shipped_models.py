@@ -44,6 +44,17 @@ def test_file(name):
     assert (labels == truth)[counted].mean() > 0.6
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_they_are_deploy_graphs(name):
+    """What the node and every command use by default: no operator that only moves values about, and
+    no labels of a size that is not the camera's."""
+    details = Segmenter(name)._interpreter._get_ops_details()
+    names = {operator["op_name"] for operator in details}
+    assert "CONV_2D" in names and "CONCATENATION" in names
+    assert not names & {"TRANSPOSE", "SPLIT", "SPLIT_V", "STRIDED_SLICE", "GATHER", "ARG_MAX"}
+    assert Segmenter(name).output == "logits"
+
+
 @pytest.mark.parametrize("name", FLOATS)
 def test_int8_labels_as_float_does(name):
     rgb, _ = _frame()

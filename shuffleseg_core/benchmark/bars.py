@@ -1,18 +1,24 @@
 """This project's own bars: what its deploy path must be better than, measured in one run.
 
-Every ratio is of medians (and, under `minima`, of minima); above 1 the deploy path is faster. The
-networks are built anew for 19 classes, their classifiers fitted to the frames (`fitted_network`).
+Ratios are of medians (and, under `minima`, of minima); where a key says `over`, above 1 the deploy
+path is faster. `upsample_share` is the labels' median share of a frame, `gemm_share` the rate of
+the network's multiply-accumulates over that of a large matrix product, of the best frame and the
+best product. The networks are built anew for 19 classes, their classifiers fitted to the frames
+(`fitted_network`).
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ..errors import UserError
 from ..export.onnx_export import export_onnx
 from ..export.tflite_export import export_tflite, random_network
 from ..label_map import LabelMap
@@ -25,11 +31,13 @@ from . import label_peers
 from .fitted_network import fit
 from .gemm_rate import SIZE, Gemm
 from .interleaved import measure, summary
+from .operator_times import operator_times
 from .other_runtimes import OnnxRuntimePipeline, OpenVINOPipeline
 
 SMALL, LARGE, CAMERA = (224, 224), (640, 360), (1920, 1080)
 LABEL_SIZES = (LARGE, (1280, 720), CAMERA)
 ONE, TWO = "640x360, threads 1", "640x360, threads 2"
+RUNTIMES_TWO = "640x360, threads 2, other runtimes"
 SMALL_TWO = "224x224, threads 2"
 CAMERA_TWO = "1920x1080 from 640x360, threads 2"
 GEMM = "product of 1024 × 1024 matrices"
@@ -41,14 +49,15 @@ class Group:
     """Pipelines that take turns on the same frames.
 
     Attributes:
-        frames: what each is given: images uint8 [H, W, 3], or logits where only labels are timed.
+        frames: gives what each is given: images uint8 [H, W, 3], or logits where only labels are
+            timed.
         size: (width, height) of the labels.
-        pipelines: name → an object with `segment(frame, out)` and `timings`.
+        pipelines: name → a function that makes an object with `segment(frame, out)` and `timings`.
     """
 
-    frames: Sequence[np.ndarray]
+    frames: Callable[[], Sequence[np.ndarray]]
     size: tuple[int, int]
-    pipelines: dict
+    pipelines: dict[str, Callable]
 
 
 def run_bars(
@@ -57,6 +66,7 @@ def run_bars(
     folder: Path,
     frames: int,
     warm_up: int,
+    operators: bool = False,
     begin: Callable[[int], Callable[[], object]] = lambda total: lambda: None,
 ) -> dict:
     """Build, export and time everything.
@@ -67,6 +77,7 @@ def run_bars(
         folder: for the exported files.
         frames: timed ones of every group.
         warm_up: frames before them.
+        operators: also time the basic network's operators one by one.
         begin: called with the number of calls to come; what it returns is called after each.
 
     Returns:
@@ -81,12 +92,20 @@ def run_bars(
     tick = begin((frames + warm_up) * sum(len(group.pipelines) for group in groups.values()))
     results = {}
     for name, group in groups.items():
-        runs = [_timed(pipeline, group, tick) for pipeline in group.pipelines.values()]
+        # One group after another in memory.
+        given = group.frames()
+        runs = [_timed(make(), given, group.size, tick) for make in group.pipelines.values()]
         seconds = measure(runs, frames, warm_up)
         results[name] = {label: summary(s) for label, s in zip(group.pipelines, seconds)}
     gemm = SIZE**3 / results[ONE][GEMM]["min_ms"] / 1e6
     ours = TFLiteFile(files["shufflenet_v2", "basic", LARGE, "deploy"])
     gmac, executed = read_description(ours).gmac, ours.macs / 1e9
+    one_by_one = {}
+    if operators:
+        for form in ("deploy", "plain"):
+            path = files["shufflenet_v2", "basic", LARGE, form]
+            with contextlib.suppress(UserError):  # times already taken are kept
+                one_by_one[f"{form}, threads 1"] = [asdict(t) for t in operator_times(path, 1)]
     medians, minima = (_ratios(results, key, gmac, gemm) for key in ("p50_ms", "min_ms"))
     return {
         "ratios": medians,
@@ -99,50 +118,55 @@ def run_bars(
         "blended_pixels": _blended_pixels(files, images),
         "input": format_size(LARGE),
         "groups": results,
+        **({"operators": one_by_one} if operators else {}),
     }
 
 
 def _network_groups(files: dict, images) -> dict[str, Group]:
-    def ours(head, size, threads):
-        return Segmenter(files["shufflenet_v2", head, size, "deploy"], threads)
-
-    def plain(head, size, threads):
-        return Segmenter(files["shufflenet_v2", head, size, "plain"], threads)
-
-    def mobilenet(head, size, form):
-        return Segmenter(files["mobilenet_v2", head, size, form], 2)
+    def segmenter(form, size=LARGE, threads=2, head="basic", architecture="shufflenet_v2"):
+        return lambda: Segmenter(files[architecture, head, size, form], threads)
 
     def heads(size):
+        mobilenet = partial(segmenter, size=size, architecture="mobilenet_v2")
         return {
-            "MobileNetV2 + basic": mobilenet("basic", size, "plain"),
-            "MobileNetV2 + basic, our labels": mobilenet("basic", size, "logits"),
-            "deploy, DPC": ours("dpc", size, 2),
-            "MobileNetV2 + DPC": mobilenet("dpc", size, "plain"),
-            "MobileNetV2 + DPC, our labels": mobilenet("dpc", size, "logits"),
+            "MobileNetV2 + basic": mobilenet("plain"),
+            "MobileNetV2 + basic, our labels": mobilenet("logits"),
+            "deploy, DPC": segmenter("deploy", size, head="dpc"),
+            "MobileNetV2 + DPC": mobilenet("plain", head="dpc"),
+            "MobileNetV2 + DPC, our labels": mobilenet("logits", head="dpc"),
         }
 
     def group(size, pipelines):
-        resized = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images]
+        def resized():
+            return [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images]
+
         return Group(resized, size, pipelines)
 
-    onnx = files["onnx"]
+    def other(runtime, output):
+        return lambda: runtime(files["onnx", output], LARGE, 2)
+
+    # In a group of their own: threads that wait busily would slow whoever comes next.
     runtimes = {
-        "ONNX Runtime": OnnxRuntimePipeline(onnx, LARGE, 2),
-        "OpenVINO": OpenVINOPipeline(onnx, LARGE, 2),
+        "deploy": segmenter("deploy"),
+        "ONNX Runtime": other(OnnxRuntimePipeline, "labels"),
+        "ONNX Runtime, our labels": other(OnnxRuntimePipeline, "logits"),
+        "OpenVINO": other(OpenVINOPipeline, "labels"),
+        "OpenVINO, our labels": other(OpenVINOPipeline, "logits"),
     }
-    one = {"deploy": ours("basic", LARGE, 1), "plain": plain("basic", LARGE, 1), GEMM: Gemm(1)}
-    two = {"deploy": ours("basic", LARGE, 2), "plain": plain("basic", LARGE, 2)}
+    one = {"deploy": segmenter("deploy", threads=1), "plain": segmenter("plain", threads=1)}
+    two = {"deploy": segmenter("deploy"), "plain": segmenter("plain")}
     camera = {
-        "deploy": ours("basic", LARGE, 2),
-        "all logits by OpenCV, argmax": label_peers.WithLabels(
-            ours("basic", LARGE, 2), label_peers.all_logits
+        "deploy": segmenter("deploy"),
+        "all logits by OpenCV, argmax": lambda: label_peers.WithLabels(
+            segmenter("deploy")(), label_peers.all_logits
         ),
-        "all logits in the graph": Segmenter(files["camera"], 2),
+        "all logits in the graph": lambda: Segmenter(files["camera"], 2),
     }
     return {
-        ONE: group(LARGE, one),
-        TWO: group(LARGE, {**two, **runtimes, **heads(LARGE)}),
-        SMALL_TWO: group(SMALL, {"deploy": ours("basic", SMALL, 2), **heads(SMALL)}),
+        ONE: group(LARGE, {**one, GEMM: lambda: Gemm(1)}),
+        TWO: group(LARGE, {**two, **heads(LARGE)}),
+        RUNTIMES_TWO: group(LARGE, runtimes),
+        SMALL_TWO: group(SMALL, {"deploy": segmenter("deploy", SMALL), **heads(SMALL)}),
         CAMERA_TWO: group(CAMERA, camera),
     }
 
@@ -151,19 +175,26 @@ def _label_groups(files: dict, images) -> dict[str, Group]:
     """The labels alone, of logits at output stride."""
     segmenter = Segmenter(files["shufflenet_v2", "basic", LARGE, "deploy"], 2)
     logits = [segmenter.logits(image) for image in images]
+
+    def alone(make_way):
+        return lambda: label_peers.LabelsAlone(make_way())
+
+    def ours():
+        upsampler = LabelUpsampler()
+        return lambda logits, out: upsampler(logits, out.shape[::-1], out)
+
     groups = {}
     for size in LABEL_SIZES:
-        upsampler = LabelUpsampler()
         ways = {
-            "exact, ours": lambda logits, out, upsampler=upsampler: upsampler(
-                logits, out.shape[::-1], out
+            "exact, ours": ours,
+            "valid classes only (not exact)": lambda: label_peers.valid_classes,
+            "all logits by OpenCV, argmax": lambda: label_peers.all_logits,
+            "all logits in the graph, threads 2": partial(
+                label_peers.InGraph, logits[0].shape, size, 2
             ),
-            "valid classes only (not exact)": label_peers.valid_classes,
-            "all logits by OpenCV, argmax": label_peers.all_logits,
-            "all logits in the graph, threads 2": label_peers.InGraph(logits[0].shape, size, 2),
         }
-        pipelines = {name: label_peers.LabelsAlone(way) for name, way in ways.items()}
-        groups[f"labels alone, {format_size(size)}"] = Group(logits, size, pipelines)
+        pipelines = {name: alone(way) for name, way in ways.items()}
+        groups[f"labels alone, {format_size(size)}"] = Group(lambda: logits, size, pipelines)
     return groups
 
 
@@ -174,31 +205,35 @@ def _ratios(results: dict, key: str, gmac: float, gemm: float) -> dict:
     # The better one of two usual ways is what the exact labels are compared with.
     usual = min(over(CAMERA_TWO, other) for other in results[CAMERA_TWO] if other != "deploy")
     ours = results[TWO]["deploy"]
+    shares = {"upsample_share": ours["labels_ms"] / ours["p50_ms"]} if key == "p50_ms" else {}
     return {
+        **shares,
         "plain_over_deploy_2t": over(TWO, "plain"),
         "plain_over_deploy_1t": over(ONE, "plain"),
         "logits_resize_over_deploy_1080p": usual,
-        "upsample_share": ours["labels_ms"] / ours["p50_ms"],
         "mobilenet_basic_over_ours_224": over(SMALL_TWO, "MobileNetV2 + basic"),
         "mobilenet_basic_over_ours_640": over(TWO, "MobileNetV2 + basic"),
         "mobilenet_dpc_over_ours_224": over(SMALL_TWO, "MobileNetV2 + DPC", "deploy, DPC"),
         "mobilenet_dpc_over_ours_640": over(TWO, "MobileNetV2 + DPC", "deploy, DPC"),
-        "onnxruntime_over_deploy": over(TWO, "ONNX Runtime"),
-        "openvino_over_deploy": over(TWO, "OpenVINO"),
-        # The best of each, as the rate of a machine is.
+        "onnxruntime_over_deploy": over(RUNTIMES_TWO, "ONNX Runtime"),
+        "openvino_over_deploy": over(RUNTIMES_TWO, "OpenVINO"),
         "gemm_share": 1000 * gmac / results[ONE]["deploy"]["min_ms"] / gemm,
     }
 
 
 def _same_labels(results: dict) -> dict:
-    """MobileNetV2's medians over ours where both end with our labels: the networks alone."""
+    """Medians of others over ours where both end with our labels."""
+
+    def over(group, other, own="deploy"):
+        return results[group][f"{other}, our labels"]["p50_ms"] / results[group][own]["p50_ms"]
+
     return {
-        f"mobilenet_{head.lower()}_over_ours_{size}": results[group][
-            f"MobileNetV2 + {head}, our labels"
-        ]["p50_ms"]
-        / results[group][own]["p50_ms"]
-        for group, size in ((SMALL_TWO, 224), (TWO, 640))
-        for head, own in (("basic", "deploy"), ("DPC", "deploy, DPC"))
+        "mobilenet_basic_over_ours_224": over(SMALL_TWO, "MobileNetV2 + basic"),
+        "mobilenet_basic_over_ours_640": over(TWO, "MobileNetV2 + basic"),
+        "mobilenet_dpc_over_ours_224": over(SMALL_TWO, "MobileNetV2 + DPC", "deploy, DPC"),
+        "mobilenet_dpc_over_ours_640": over(TWO, "MobileNetV2 + DPC", "deploy, DPC"),
+        "onnxruntime_over_deploy": over(RUNTIMES_TWO, "ONNX Runtime"),
+        "openvino_over_deploy": over(RUNTIMES_TWO, "OpenVINO"),
     }
 
 
@@ -212,11 +247,11 @@ def _blended_pixels(files: dict, images) -> float:
     return float(np.mean(shares))
 
 
-def _timed(pipeline, group: Group, tick):
-    out = np.empty(group.size[::-1], np.uint8)
+def _timed(pipeline, frames, size, tick):
+    out = np.empty(size[::-1], np.uint8)
 
     def run(number):
-        pipeline.segment(group.frames[number % len(group.frames)], out)
+        pipeline.segment(frames[number % len(frames)], out)
         tick()
         return pipeline.timings
 
@@ -224,7 +259,7 @@ def _timed(pipeline, group: Group, tick):
 
 
 def _export_all(images, truths, folder: Path) -> dict:
-    """(architecture, head, size, form) → file; "onnx" and "camera" beside them."""
+    """(architecture, head, size, form), ("onnx", output) and "camera" → file."""
     files = {}
     chosen = np.linspace(0, len(images) - 1, _FIT_FRAMES).astype(int)
     fit_images = np.stack([cv2.resize(images[i], LARGE) for i in chosen])
@@ -246,10 +281,11 @@ def _export_all(images, truths, folder: Path) -> dict:
                         files[key] = folder / f"{name}_{form}_{format_size(size)}.tflite"
                         export_tflite(network, files[key], weights, input_size=size, **options)
             if (architecture, head) == ("shufflenet_v2", "basic"):
-                files["onnx"] = folder / "plain.onnx"
-                export_onnx(model, files["onnx"])
+                for output in ("labels", "logits"):
+                    files["onnx", output] = folder / f"{output}.onnx"
+                    export_onnx(model, files["onnx", output], labels=output == "labels")
                 files["camera"] = folder / "camera.tflite"
-                options = {"graph": "plain", "output": "labels", "label_size": CAMERA}
+                options = {"output": "labels", "label_size": CAMERA}
                 export_tflite(network, files["camera"], weights, **options)
     return files
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import UserError
 from ..models.engine import keras
 
 _SCALE = 10.0  # of the logits: any will do
@@ -24,6 +25,9 @@ def fit(model, images: np.ndarray, truths: np.ndarray, ridge: float = 1e-3) -> N
         images: uint8 [N, H, W, 3].
         truths: uint8 [N, H, W] class ids; others than the classes' are left out.
         ridge: share of the features' mean square added on the diagonal.
+
+    Raises:
+        UserError: no truth is of a class.
     """
     for layer in model.layers:
         if isinstance(layer, keras.layers.DepthwiseConv2D) and layer.kernel.shape[:2] == (3, 3):
@@ -40,6 +44,8 @@ def fit(model, images: np.ndarray, truths: np.ndarray, ridge: float = 1e-3) -> N
     truth = truths[:, rows][:, :, columns].reshape(-1)
     classes = classifier.kernel.shape[-1]
     known = truth < classes
+    if not known.any():
+        raise UserError(f"the labels beside the frames have no id below {classes}")
     x = np.concatenate([features.reshape(-1, depth), np.ones((truth.size, 1))], axis=1)[known]
     y = np.eye(classes)[truth[known]]
     square = x.T @ x

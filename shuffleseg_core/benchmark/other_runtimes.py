@@ -11,10 +11,12 @@ import numpy as np
 from ..errors import needs_extra
 from ..network_input import resize_to_input
 from ..segmenter import StageTimings
+from ..upsampling import LabelUpsampler
 
 
 class OnnxPipeline:
-    """A network in ONNX that ends with class ids of its input's size, see `export_onnx`.
+    """A network in ONNX (see `export_onnx`) that ends with class ids of its input's size, or with
+    logits, which are then enlarged as the Segmenter does it.
 
     Attributes:
         input_size: (width, height) of its input.
@@ -25,6 +27,7 @@ class OnnxPipeline:
         self.input_size = input_size
         width, height = input_size
         self._image = np.empty((1, height, width, 3), np.uint8)
+        self._upsample = LabelUpsampler()
         self.timings: StageTimings | None = None
 
     def segment(self, rgb: np.ndarray, out: np.ndarray) -> np.ndarray:
@@ -36,7 +39,9 @@ class OnnxPipeline:
         fed = time.perf_counter()
         labels = self._infer(self._image)[0]
         inferred = time.perf_counter()
-        if labels.shape == out.shape:
+        if labels.ndim == 3:
+            self._upsample(np.moveaxis(labels, 0, -1), out.shape[::-1], out)
+        elif labels.shape == out.shape:
             np.copyto(out, labels, casting="unsafe")
         else:
             labels = labels.astype(np.uint8)
@@ -63,6 +68,8 @@ class OnnxRuntimePipeline(OnnxPipeline):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = num_threads
         options.inter_op_num_threads = 1
+        # Its threads may wait busily within a run, but not while others take their turns.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         self._session = onnxruntime.InferenceSession(
             os.fspath(path), options, providers=["CPUExecutionProvider"]
         )

@@ -55,15 +55,15 @@ def print_bars(report: Mapping) -> None:
         rows += [[name, *(f"{one[key]:.2f}" for key in keys)] for name, one in found.items()]
         print(f"\n{group}")
         _print_columns(rows)
-    rows = [["ratio", "of medians", "of minima"]]
-    rows += [
-        [key, f"{value:.3f}", f"{report['minima'][key]:.3f}"]
-        for key, value in report["ratios"].items()
-    ]
+    rows = [["ratio", "of medians", "of minima", "medians with our labels"]]
+    for key, value in report["ratios"].items():
+        others = (report[of].get(key) for of in ("minima", "same_labels"))
+        rows.append([key, f"{value:.3f}", *("" if x is None else f"{x:.3f}" for x in others)])
     print()
     _print_columns(rows)
     print(
-        f"float32 product of 1024 × 1024 matrices, 1 thread: {report['gemm_gmac_per_s']:.1f} GMAC/s"
+        f"float32 product of 1024 × 1024 matrices, 1 thread: {report['gemm_gmac_per_s']:.1f} "
+        f"GMAC/s; {report['blended_pixels']:.0%} of the pixels lie in cells of several classes"
     )
 
 

@@ -52,6 +52,8 @@ def run(args) -> int:
     sources = [
         (path, open_frames(path, with_truth=False, topic=args.topic)) for path in args.inputs
     ]
+    if args.topic and not any(hasattr(source, "topic") for _, source in sources):
+        raise UserError("--topic is for rosbags, and none of the inputs is one")
     output = user_path(args.output)
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output}: is a file; give a folder")
@@ -118,7 +120,11 @@ def _frames(sources):
 def _prefix(source) -> str:
     """What the names of its results begin with: frames of a video or a recording have numbers for
     names, which its own tells apart from others'."""
-    return "" if hasattr(source, "files") else f"{source.path.stem}_"
+    from ..frame_source import ImageFile, ImageFolder
+
+    if isinstance(source, (ImageFile, ImageFolder)):
+        return ""
+    return f"{source.path.name if source.path.is_dir() else source.path.stem}_"
 
 
 class _Targets:

@@ -84,7 +84,7 @@ class _Writer:
 
     def _constant(self, values, dtype=np.float32) -> str:
         name = f"constant_{len(self._constants)}"
-        array = np.ascontiguousarray(values, dtype=dtype)
+        array = np.asarray(values, dtype=dtype, order="C")
         self._constants.append(self._onnx.numpy_helper.from_array(array, name))
         return name
 

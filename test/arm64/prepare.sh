@@ -8,7 +8,8 @@ folder=$1 python=$2 checkout=$3
 command -v apt-get dpkg-deb >/dev/null || { echo "test-arm64 needs Debian's apt-get and dpkg-deb" >&2; exit 2; }
 mkdir -p "$folder"
 cd "$folder"
-if [ ! -e .prepared ]; then
+pins=$(cksum "$checkout/constraints.txt")
+if [ "$(cat .prepared 2>/dev/null)" != "$pins" ]; then
   rm -rf root tools site arm host
   mkdir -p {arm,host}/{state/lists,cache/archives}/partial root tools
   touch arm/status
@@ -43,14 +44,16 @@ if [ ! -e .prepared ]; then
   printf '%s\n' 'processor : 0' 'Features : fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid' \
     'CPU implementer : 0x41' 'CPU architecture: 8' 'CPU variant : 0x0' 'CPU part : 0xd08' \
     'CPU revision : 3' '' > root/proc/cpuinfo # a Cortex-A72, as on a Raspberry Pi 4
-  touch .prepared
+  echo "$pins" > .prepared
 fi
 rm -rf package
 mkdir package
 cp -r "$checkout/shuffleseg_core" package/
 rm -f package/shuffleseg_core/native/*.so
 compiler=$(ls tools/usr/bin/aarch64-linux-gnu-gcc-[0-9]* | head -1)
+crc=$("$python" -c 'import sys, zlib; print(zlib.crc32(b"".join(open(f, "rb").read() for f in sys.argv[1:])))' \
+  package/shuffleseg_core/native/*.c)
 libraries=$(printf "%s:" "$PWD"/tools/usr/lib/*-linux-gnu)
 LD_LIBRARY_PATH=$libraries "$compiler" --sysroot="$PWD/root" -B tools/usr/bin/ \
-  -shared -fPIC -O3 -ffp-contract=off -nostdlib package/shuffleseg_core/native/*.c \
+  -shared -fPIC -O3 -ffp-contract=off -DSOURCES_CRC="${crc}LL" -nostdlib package/shuffleseg_core/native/*.c \
   -o package/shuffleseg_core/native/compiled.so
