@@ -140,7 +140,7 @@ def _run_bars(args, chart) -> int:
             raise UserError(f"--suite bars needs {package}: pip install '.[{extra}]'")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
-        from ..benchmark.bars import run_bars
+        from ..benchmark.bars import GEMM, run_bars
     except ImportError as error:
         raise needs_extra("--suite bars needs TensorFlow and Keras", error) from error
     images, truths = _street_with_truth(args.source)
@@ -164,14 +164,13 @@ def _run_bars(args, chart) -> int:
     if args.json:
         write_json(args.json, report)
     if chart:
-        from ..benchmark.chart import draw_times
+        from ..benchmark.chart import draw_groups
 
-        results = [
-            {"model": name, "setting": group, **summary}
-            for group, found in report["groups"].items()
-            for name, summary in found.items()
-        ]
-        draw_times(results, f"{report['cpu']}, median of {args.frames} frames", chart)
+        groups = {
+            name: {label: result for label, result in group.items() if label != GEMM}
+            for name, group in report["groups"].items()
+        }
+        draw_groups(groups, f"{report['cpu']}, median of {args.frames} frames", chart)
         print(f"{chart}", file=sys.stderr)
     return 0
 
