@@ -133,6 +133,7 @@ setup(
         "shuffleseg.commands": [
             "train = shuffleseg_training.train_command",
             "bag = shuffleseg_ros.bag_command",
+            "bag-segment = shuffleseg_ros.bag_segment_command",
             "demo = shuffleseg_ros.demo.command",
             "benchmark = shuffleseg_core.commands.benchmark",
             "benchmark-input = shuffleseg_training.benchmark_input_command",

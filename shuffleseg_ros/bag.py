@@ -55,7 +55,7 @@ class BagFrames:
     def __init__(self, path, topic=None):
         """`topic` may be left out where the bag has one image topic. Raises UserError."""
         self.path = user_path(path)
-        with self._open() as reader:
+        with open_bag(self.path) as reader:
             topics = {connection.topic: connection.msgtype for connection in reader.connections}
             images = [name for name, kind in topics.items() if kind in (IMAGE, COMPRESSED_IMAGE)]
             self.topic = self._choose_topic(topic, images)
@@ -74,10 +74,10 @@ class BagFrames:
         from rosbags.typesys import Stores, get_typestore
 
         typestore = get_typestore(Stores.ROS2_HUMBLE)  # images are the same in every release
-        with self._open() as reader:
+        with open_bag(self.path) as reader:
             connections = [c for c in reader.connections if c.topic == self.topic]
             start = None
-            messages = _until_broken(reader.messages(connections))
+            messages = until_broken(reader.messages(connections))
             for index, (connection, nanoseconds, raw) in enumerate(messages):
                 if connection is None:  # raw tells why there are no more
                     yield Frame(f"{index:06d}", None, error=f"{self.path}: {raw}")
@@ -85,7 +85,7 @@ class BagFrames:
                 start = nanoseconds if start is None else start
                 image, error = None, None
                 try:
-                    image = _to_rgb(typestore.deserialize_cdr(raw, connection.msgtype))
+                    image = message_to_rgb(typestore.deserialize_cdr(raw, connection.msgtype))
                 except ImageError as reason:
                     error = f"{self.path}: {self.topic}: message {index}: {reason}"
                 except Exception as reason:  # rosbags raises many kinds for a damaged message
@@ -106,22 +106,26 @@ class BagFrames:
             raise UserError(f"{self.path}: {what}; its image topics: {listed}")
         return images[0]
 
-    @contextlib.contextmanager
-    def _open(self):
-        rosbag2 = _import_rosbags()
-        path = self.path
-        if os.path.isdir(path) and not os.path.isfile(path / "metadata.yaml"):
-            files = _storage_files(path)  # a recording that was not closed
-            if len(files) != 1:
-                raise UserError(f"{path}: no rosbag2 (no metadata.yaml in it)")
-            path = files[0]
-        try:
-            reader = rosbag2.Reader(path)
-            reader.open()
-        except Exception as error:
-            raise UserError(f"{path}: cannot be read as a rosbag2: {_one_line(error)}") from error
-        with contextlib.closing(reader):
-            yield reader
+
+@contextlib.contextmanager
+def open_bag(path):
+    """A rosbags Reader of a bag, or of the one storage file of a recording that was not closed.
+
+    Raises UserError.
+    """
+    rosbag2 = import_rosbags()
+    if os.path.isdir(path) and not os.path.isfile(path / "metadata.yaml"):
+        files = _storage_files(path)  # a recording that was not closed
+        if len(files) != 1:
+            raise UserError(f"{path}: no rosbag2 (no metadata.yaml in it)")
+        path = files[0]
+    try:
+        reader = rosbag2.Reader(path)
+        reader.open()
+    except Exception as error:
+        raise UserError(f"{path}: cannot be read as a rosbag2: {_one_line(error)}") from error
+    with contextlib.closing(reader):
+        yield reader
 
 
 def write_bag(
@@ -146,7 +150,7 @@ def write_bag(
 
     Returns the number of images written. Raises UserError if there is none, or path exists.
     """
-    rosbag2 = _import_rosbags()
+    rosbag2 = import_rosbags()
     path = user_path(path)
     if os.path.lexists(path):
         raise UserError(f"{path}: exists already; remove it or choose another name")
@@ -188,7 +192,7 @@ def _write_frames(writer, frames, *, rate, topic, frame_id, horizontal_fov, star
     typestore = get_typestore(Stores.ROS2_HUMBLE)
     kinds = typestore.types
     region = kinds["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
-    qos = _offered_qos()
+    qos = offered_qos()
     images, infos = (
         writer.add_connection(name, kind, typestore=typestore, offered_qos_profiles=[qos])
         for name, kind in ((topic, IMAGE), (topic.rpartition("/")[0] + "/camera_info", CAMERA_INFO))
@@ -226,7 +230,7 @@ def _write_frames(writer, frames, *, rate, topic, frame_id, horizontal_fov, star
     return count
 
 
-def _offered_qos():
+def offered_qos():
     """Reliable, volatile, keep last 5: what ros2 bag play then offers to its subscribers."""
     from rosbags import interfaces as qos
 
@@ -244,7 +248,7 @@ def _offered_qos():
     )
 
 
-def _to_rgb(message):
+def message_to_rgb(message):
     if hasattr(message, "encoding"):
         return to_rgb(message)
     image = cv2.imdecode(message.data, cv2.IMREAD_COLOR) if len(message.data) else None
@@ -253,7 +257,7 @@ def _to_rgb(message):
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def _until_broken(messages):
+def until_broken(messages):
     """The messages; where the file cannot be read any further, (None, None, reason) as the last."""
     try:
         yield from messages
@@ -269,7 +273,7 @@ def _storage_files(path):
         return []
 
 
-def _import_rosbags():
+def import_rosbags():
     try:
         from rosbags import rosbag2
     except ImportError as error:
