@@ -72,9 +72,8 @@ class BagSegmentation:
             clash = [t + SUFFIX for t in self.topics if t + SUFFIX in copied]
             if clash:
                 raise UserError(f"{source}: has {clash[0]} already; choose topics, or --copy none")
-            self._read = [c for c in reader.connections if c.topic in copied | set(self.topics)]
-            self._copied = copied
-            self.total = sum(c.msgcount for c in self._read if c.topic in self.topics)
+            self._copied, self._read = copied, copied | set(self.topics)
+            self.total = sum(c.msgcount for c in reader.connections if c.topic in self.topics)
             if storage is None:
                 storage = _storage(self._source)
         if not self.total:
@@ -105,7 +104,7 @@ class BagSegmentation:
 
         self._types = get_typestore(Stores.ROS2_HUMBLE)
         with open_bag(self._source) as reader:
-            read = [c for c in reader.connections if c.topic in {r.topic for r in self._read}]
+            read = [c for c in reader.connections if c.topic in self._read]
             messages = enumerate(until_broken(reader.messages(read)))
             steps = itertools.islice(messages, self._parts.done, None)
             results = prefetched(self._label, steps, self._workers)
@@ -200,7 +199,7 @@ class BagSegmentation:
         if not self._parts.done:
             return 0
         with open_bag(self._source) as reader:
-            read = [c for c in reader.connections if c.topic in {r.topic for r in self._read}]
+            read = [c for c in reader.connections if c.topic in self._read]
             messages = itertools.islice(until_broken(reader.messages(read)), self._parts.done)
             return sum(c is not None and c.topic in self.topics for c, _, _ in messages)
 

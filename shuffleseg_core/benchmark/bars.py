@@ -198,42 +198,41 @@ def _label_groups(files: dict, images) -> dict[str, Group]:
     return groups
 
 
-def _ratios(results: dict, key: str, gmac: float, gemm: float) -> dict:
-    def over(name, other, own="deploy"):
-        return results[name][other][key] / results[name][own][key]
+#: key → (group, pipeline, ours): how many times as long the pipeline takes.
+_OVER = {
+    "plain_over_deploy_2t": (TWO, "plain", "deploy"),
+    "plain_over_deploy_1t": (ONE, "plain", "deploy"),
+    "mobilenet_basic_over_ours_224": (SMALL_TWO, "MobileNetV2 + basic", "deploy"),
+    "mobilenet_basic_over_ours_640": (TWO, "MobileNetV2 + basic", "deploy"),
+    "mobilenet_dpc_over_ours_224": (SMALL_TWO, "MobileNetV2 + DPC", "deploy, DPC"),
+    "mobilenet_dpc_over_ours_640": (TWO, "MobileNetV2 + DPC", "deploy, DPC"),
+    "onnxruntime_over_deploy": (RUNTIMES_TWO, "ONNX Runtime", "deploy"),
+    "openvino_over_deploy": (RUNTIMES_TWO, "OpenVINO", "deploy"),
+}
 
+
+def _ratios(results: dict, key: str, gmac: float, gemm: float) -> dict:
+    two, camera = results[TWO]["deploy"], results[CAMERA_TWO]
+    shares = {"upsample_share": two["labels_ms"] / two["p50_ms"]} if key == "p50_ms" else {}
     # The better one of two usual ways is what the exact labels are compared with.
-    usual = min(over(CAMERA_TWO, other) for other in results[CAMERA_TWO] if other != "deploy")
-    ours = results[TWO]["deploy"]
-    shares = {"upsample_share": ours["labels_ms"] / ours["p50_ms"]} if key == "p50_ms" else {}
+    usual = min(found[key] for name, found in camera.items() if name != "deploy")
     return {
         **shares,
-        "plain_over_deploy_2t": over(TWO, "plain"),
-        "plain_over_deploy_1t": over(ONE, "plain"),
-        "logits_resize_over_deploy_1080p": usual,
-        "mobilenet_basic_over_ours_224": over(SMALL_TWO, "MobileNetV2 + basic"),
-        "mobilenet_basic_over_ours_640": over(TWO, "MobileNetV2 + basic"),
-        "mobilenet_dpc_over_ours_224": over(SMALL_TWO, "MobileNetV2 + DPC", "deploy, DPC"),
-        "mobilenet_dpc_over_ours_640": over(TWO, "MobileNetV2 + DPC", "deploy, DPC"),
-        "onnxruntime_over_deploy": over(RUNTIMES_TWO, "ONNX Runtime"),
-        "openvino_over_deploy": over(RUNTIMES_TWO, "OpenVINO"),
+        **{
+            name: results[group][other][key] / results[group][ours][key]
+            for name, (group, other, ours) in _OVER.items()
+        },
+        "logits_resize_over_deploy_1080p": usual / camera["deploy"][key],
         "gemm_share": 1000 * gmac / results[ONE]["deploy"]["min_ms"] / gemm,
     }
 
 
 def _same_labels(results: dict) -> dict:
     """Medians of others over ours where both end with our labels."""
-
-    def over(group, other, own="deploy"):
-        return results[group][f"{other}, our labels"]["p50_ms"] / results[group][own]["p50_ms"]
-
     return {
-        "mobilenet_basic_over_ours_224": over(SMALL_TWO, "MobileNetV2 + basic"),
-        "mobilenet_basic_over_ours_640": over(TWO, "MobileNetV2 + basic"),
-        "mobilenet_dpc_over_ours_224": over(SMALL_TWO, "MobileNetV2 + DPC", "deploy, DPC"),
-        "mobilenet_dpc_over_ours_640": over(TWO, "MobileNetV2 + DPC", "deploy, DPC"),
-        "onnxruntime_over_deploy": over(RUNTIMES_TWO, "ONNX Runtime"),
-        "openvino_over_deploy": over(RUNTIMES_TWO, "OpenVINO"),
+        name: results[group][f"{other}, our labels"]["p50_ms"] / results[group][ours]["p50_ms"]
+        for name, (group, other, ours) in _OVER.items()
+        if f"{other}, our labels" in results[group]
     }
 
 

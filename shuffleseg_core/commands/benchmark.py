@@ -4,7 +4,7 @@ import contextlib
 import importlib.util
 import sys
 
-from ..errors import UserError, needs_extra
+from ..errors import UserError
 from ..json_output import add_json_option, write_json
 
 HELP = "measure how long models take on this machine, from camera image to labels"
@@ -134,15 +134,13 @@ def _run_bars(args, chart) -> int:
 
     if args.models or args.image_size or args.threads != "2":
         raise UserError("--suite bars has models, sizes and threads of its own; leave out others")
-    for package in ("tensorflow", "onnx", "onnxruntime", "openvino", "threadpoolctl"):
+    for package in ("tensorflow", "keras", "onnx", "onnxruntime", "openvino", "threadpoolctl"):
         if importlib.util.find_spec(package) is None:
-            extra = "train" if package == "tensorflow" else "benchmark"
+            extra = "train" if package in ("tensorflow", "keras") else "benchmark"
             raise UserError(f"--suite bars needs {package}: pip install '.[{extra}]'")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    try:
-        from ..benchmark.bars import GEMM, run_bars
-    except ImportError as error:
-        raise needs_extra("--suite bars needs TensorFlow and Keras", error) from error
+    from ..benchmark.bars import GEMM, run_bars
+
     images, truths = _street_with_truth(args.source)
     print("building and exporting the networks", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:

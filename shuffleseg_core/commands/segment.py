@@ -113,8 +113,9 @@ def run(args) -> int:
 def _frames(sources):
     """(prefix of its results' names, frame) of all sources, in order."""
     for _, source in sources:
+        prefix = _prefix(source)
         for frame in source:
-            yield _prefix(source), frame
+            yield prefix, frame
 
 
 def _prefix(source) -> str:
