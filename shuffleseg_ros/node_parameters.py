@@ -18,7 +18,8 @@ class NodeParameter:
     """One parameter: its default gives its type, `minimum` and `maximum` (both or none) its range.
 
     `choices` are the only values of a text parameter, () allows any; such a parameter is not live.
-    `live` ones may change while the node runs, the others are fixed once it has started.
+    `live` ones may change while the node runs, the others are fixed once it has started. Of those
+    that are `per_camera` each named camera has one of its own.
     """
 
     name: str
@@ -28,32 +29,39 @@ class NodeParameter:
     maximum: float | None = None
     live: bool = False
     choices: tuple[str, ...] = ()
+    per_camera: bool = False
 
 
 def declare_parameters(node, table):
     """Declare every NodeParameter of `table` on an rclpy node.
 
-    A value from outside (YAML, command line) out of range raises
-    rclpy.exceptions.ParameterException, one of the wrong type or that is no choice UserError. A
-    name from outside that the table lacks is a WARN line.
+    Raises as declare_parameter does. A name from outside that the node lacks is a WARN line.
     """
-    _warn_of_unknown(node, table)
     for parameter in table:
-        try:
-            value = node.declare_parameter(
-                parameter.name, parameter.default, _descriptor(parameter)
-            ).value
-        except InvalidParameterTypeException as error:
-            example = " (with a decimal point)" if isinstance(parameter.default, float) else ""
-            raise UserError(
-                f"parameter {parameter.name}: takes a {type(parameter.default).__name__} "
-                f"as {parameter.default!r}{example}: {error}"
-            ) from error
-        if parameter.choices and value not in parameter.choices:
-            raise UserError(
-                f"parameter {parameter.name}: {value!r} is not one of "
-                + ", ".join(parameter.choices)
-            )
+        declare_parameter(node, parameter)
+    _warn_of_unknown(node, [parameter.name for parameter in table])
+
+
+def declare_parameter(node, parameter):
+    """Declare one NodeParameter; returns its value.
+
+    A value from outside (YAML, command line) out of range raises
+    rclpy.exceptions.ParameterException, one of the wrong type or that is no choice UserError.
+    """
+    default = parameter.default
+    try:
+        value = node.declare_parameter(parameter.name, default, _descriptor(parameter)).value
+    except InvalidParameterTypeException as error:
+        example = " (with a decimal point)" if isinstance(default, float) else ""
+        kind = "list of texts" if isinstance(default, list) else type(default).__name__
+        raise UserError(
+            f"parameter {parameter.name}: takes a {kind} as {default!r}{example}: {error}"
+        ) from error
+    if parameter.choices and value not in parameter.choices:
+        raise UserError(
+            f"parameter {parameter.name}: {value!r} is not one of " + ", ".join(parameter.choices)
+        )
+    return value
 
 
 def usage(name, table):
@@ -65,12 +73,11 @@ def usage(name, table):
     return "\n".join(lines)
 
 
-def _warn_of_unknown(node, table):
+def _warn_of_unknown(node, known):
     """Tell of parameters that somebody set and nobody reads, most likely misspelt."""
-    known = [parameter.name for parameter in table]
     # rclpy has no public way to ask; where the attribute is missing, nothing is told.
     for name in getattr(node, "_parameter_overrides", {}):
-        if name in known or name.startswith(_RCLPY_PARAMETERS):
+        if node.has_parameter(name) or name.startswith(_RCLPY_PARAMETERS):
             continue
         close = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"

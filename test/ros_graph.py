@@ -15,8 +15,11 @@ from pathlib import Path
 
 import pytest
 import rclpy
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import SetParameters
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -118,13 +121,14 @@ class RosProcess:
 class Inbox:
     """The messages of one subscription, to be waited for."""
 
-    def __init__(self, graph, topic, message_type, reliability):
+    def __init__(self, graph, topic, message_type, reliability, latched=False):
         self._graph = graph
         self._changed = threading.Condition()
         self._messages = []
-        self._subscription = graph.node.create_subscription(
-            message_type, topic, self._receive, QoSProfile(depth=50, reliability=reliability)
-        )
+        qos = QoSProfile(depth=50, reliability=reliability)
+        if latched:
+            qos.durability = DurabilityPolicy.TRANSIENT_LOCAL
+        self._subscription = graph.node.create_subscription(message_type, topic, self._receive, qos)
 
     def _receive(self, message):
         with self._changed:
@@ -175,8 +179,10 @@ class Graph:
         while not self._closing:
             self.executor.spin_once(timeout_sec=0.1)
 
-    def inbox(self, topic, message_type=Image, reliability=ReliabilityPolicy.RELIABLE):
-        return Inbox(self, topic, message_type, reliability)
+    def inbox(
+        self, topic, message_type=Image, reliability=ReliabilityPolicy.RELIABLE, latched=False
+    ):
+        return Inbox(self, topic, message_type, reliability, latched)
 
     def publisher(self, topic, message_type=Image, reliability=ReliabilityPolicy.RELIABLE):
         return self.node.create_publisher(
@@ -198,6 +204,25 @@ class Graph:
         assert done.wait(TIMEOUT)
         self.node.destroy_client(client)
         return future.result()
+
+    def set_parameters(self, node, **values):
+        """'' or why a value was refused, each; `front__roi` stands for front.roi."""
+        parameters = [
+            Parameter(name.replace("__", "."), value=value).to_parameter_msg()
+            for name, value in values.items()
+        ]
+        request = SetParameters.Request(parameters=parameters)
+        results = self.call(SetParameters, f"{node}/set_parameters", request).results
+        return [result.reason if not result.successful else "" for result in results]
+
+    def change_state(self, node, transition):
+        """Whether a managed node's transition, by its label, succeeded."""
+        request = ChangeState.Request()
+        request.transition.label = transition
+        return self.call(ChangeState, f"{node}/change_state", request).success
+
+    def state(self, node):
+        return self.call(GetState, f"{node}/get_state", GetState.Request()).current_state.label
 
     def close(self):
         self._closing = True

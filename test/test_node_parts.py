@@ -4,10 +4,15 @@ import os
 import subprocess
 import sys
 import threading
+import types
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shuffleseg_ros import diagnostics_report, fastdds_profile
+from shuffleseg_ros.camera_settings import CameraSettings
+from shuffleseg_ros.diagnostics_report import ERROR, OK, STALE, WARN
 from shuffleseg_ros.frame_statistics import FrameStatistics
 from shuffleseg_ros.latest_frame_worker import LatestFrameWorker
 from shuffleseg_ros.log_throttle import LogThrottle
@@ -24,7 +29,8 @@ class Clock:
 def test_the_worker_takes_the_newest_and_drops_what_waited():
     busy, go_on, done, seen = threading.Event(), threading.Event(), threading.Event(), []
 
-    def process(frame, received, ready):
+    def process(camera, frame, received, ready):
+        assert camera == "front"
         seen.append((frame, received, ready))
         if frame == 0:
             busy.set()
@@ -34,9 +40,9 @@ def test_the_worker_takes_the_newest_and_drops_what_waited():
 
     worker = LatestFrameWorker(process)
     worker.start()
-    assert worker.submit(0) is False
+    assert worker.submit("front", 0) is False
     assert busy.wait(10)
-    displaced = [worker.submit(i) for i in range(1, 100)]
+    displaced = [worker.submit("front", i) for i in range(1, 100)]
     assert displaced == [False] + [True] * 98
     go_on.set()
     assert done.wait(10)
@@ -44,8 +50,35 @@ def test_the_worker_takes_the_newest_and_drops_what_waited():
     # The second was received while the worker was busy: it could begin later than that.
     assert seen[0][1] == seen[0][2] and seen[1][2] > seen[1][1]
     assert worker.stop()
-    worker.submit(100)
+    worker.submit("front", 100)
     assert len(seen) == 2
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 3), max_size=6), max_size=20))
+def test_the_newest_of_each_camera_is_labelled_and_none_starves(arrivals):
+    """While the frame of a turn is in work others arrive: `arrivals[turn]`, their cameras."""
+    newest, since, done, wrong = {0: "first"}, {0: 0}, threading.Event(), []
+    turns = iter(range(1, 1000))
+
+    def process(camera, frame, received, ready):
+        turn = next(turns)
+        if frame != newest.pop(camera, None):
+            wrong.append((turn, "not the newest"))
+        if turn - since.pop(camera) > 4:  # four cameras
+            wrong.append((turn, "starved"))
+        for number, arriving in enumerate(arrivals[turn - 1] if turn <= len(arrivals) else ()):
+            if worker.submit(arriving, (turn, number)) is not (arriving in newest):
+                wrong.append((turn, "displaced"))
+            newest[arriving] = turn, number
+            since.setdefault(arriving, turn)
+        if not newest:
+            done.set()
+
+    worker = LatestFrameWorker(process)
+    worker.submit(0, "first")
+    worker.start()
+    assert done.wait(10) and worker.stop() and wrong == []
 
 
 def test_a_worker_that_never_began_can_be_stopped():
@@ -61,14 +94,19 @@ def test_rates_and_latencies_are_over_the_window():
     statistics = FrameStatistics(window=2.0, clock=clock)
     for i in range(40):
         clock.now += 0.125
-        statistics.frame_received(displaced=i % 4 == 3)
+        statistics.frame_received()
         if i % 4 != 3:
-            statistics.frame_labelled(stages(0.001 * i))
+            statistics.frame_labelled(stages(0.001 * i), missed_deadline=i >= 38)
+        else:
+            statistics.frame_dropped("newer frame" if i < 20 else "rate limit")
     snapshot = statistics.snapshot()
-    assert (snapshot.received, snapshot.labelled, snapshot.dropped) == (40, 30, 10)
+    assert (snapshot.received, snapshot.labelled) == (40, 30)
+    assert snapshot.dropped == {"newer frame": 5, "rate limit": 5}
+    assert snapshot.deadline_misses == 1
+    assert snapshot.deadline_misses_recently == pytest.approx(1 / 12)
     assert (snapshot.rate_in, snapshot.rate_out, snapshot.dropped_recently) == (8, 6, 4)
-    p50, p95 = snapshot.stages["total"]
-    assert 0.024 <= p50 < p95 <= 0.039
+    total = snapshot.stages["total"]
+    assert 0.024 <= total.p50 < total.p95 < total.p99 < total.max == pytest.approx(0.038)
     assert snapshot.overhead == pytest.approx(2.0)
     assert snapshot.overhead_without_wait == pytest.approx(1.2)
     clock.now += 10
@@ -78,42 +116,86 @@ def test_rates_and_latencies_are_over_the_window():
 
 
 def judged(statistics, **options):
-    options = {"topic": "/image", "window": 2.0, "stale_timeout": 3.0, **options}
-    return diagnostics_report.judge(statistics.snapshot(), **options)
+    return diagnostics_report.judge_camera(
+        statistics.snapshot(),
+        topic="/image",
+        window=2.0,
+        settings=CameraSettings(**{"stale_timeout": 3.0, **options}),
+    )
 
 
-def test_levels():
+def test_levels_of_a_camera():
     clock = Clock()
     statistics = FrameStatistics(window=2.0, clock=clock)
-    assert judged(statistics) == (diagnostics_report.WARN, "no frame on /image yet")
+    assert judged(statistics) == (WARN, "no frame on /image yet")
     clock.now += 4
-    assert judged(statistics) == (diagnostics_report.STALE, "no frame on /image for 4.0 s")
+    assert judged(statistics) == (STALE, "no frame on /image for 4.0 s")
+    for i in range(20):
+        clock.now += 0.1
+        statistics.frame_received()
+        statistics.frame_labelled(stages(0.01), missed_deadline=i % 4 == 0)
+    level, message = judged(statistics)
+    assert level == OK and "frames/s labelled" in message
+    assert judged(statistics, expected_rate=10.0)[0] == OK
+    assert judged(statistics, expected_rate=15.0) == (
+        WARN,
+        "10.0 frames/s arrive, 15 expected",
+    )
+    assert judged(statistics, deadline_ms=50.0) == (
+        WARN,
+        "10.0 of 10.0 frames/s labelled, 25% later than 50 ms",
+    )
+    assert judged(statistics, deadline_ms=50.0, deadline_error_share=0.2)[0] == ERROR
+    assert judged(statistics, deadline_ms=50.0, deadline_warn_share=0.3)[0] == OK
+    statistics.frame_failed("data", "truncated data")
+    assert judged(statistics) == (ERROR, "1 failed frames; last: truncated data")
+    clock.now += 2.1
+    assert judged(statistics)[0] == OK
+    statistics.frame_received()
+    statistics.frame_idle()
+    assert judged(statistics) == (OK, "idle: nobody subscribes to an output")
     for _ in range(20):
         clock.now += 0.1
-        statistics.frame_received(displaced=False)
-        statistics.frame_labelled(stages(0.01))
-    level, message = judged(statistics)
-    assert level == diagnostics_report.OK and "frames/s labelled" in message
-    assert judged(statistics, expected_rate=10.0)[0] == diagnostics_report.OK
-    level, message = judged(statistics, expected_rate=15.0)
-    assert level == diagnostics_report.WARN and message.endswith("15 expected")
-    statistics.frame_failed("truncated data")
-    level, message = judged(statistics)
-    assert level == diagnostics_report.ERROR
-    assert message == "1 failed frames; last: truncated data"
-    clock.now += 2.1
-    assert judged(statistics)[0] == diagnostics_report.OK
+        statistics.frame_received()
+        statistics.frame_dropped("newer frame")
+    assert judged(statistics, expected_rate=10.0) == (
+        WARN,
+        "0.0 of 10.0 frames/s labelled, 10 expected",
+    )
     clock.now += 3.1
-    assert judged(statistics)[0] == diagnostics_report.STALE
+    assert judged(statistics)[0] == STALE
+
+
+LIMITS = {"temperature_warn": 80.0, "temperature_error": 95.0, "memory_warn_mb": 0.0}
+
+
+@pytest.mark.parametrize(
+    "health, limits, level, words",
+    [
+        ({}, {}, OK, "active"),
+        ({"temperature": 79.0}, {}, OK, "active"),
+        ({"temperature": 80.0}, {}, WARN, "80 °C"),
+        ({"temperature": 96.0, "throttling": "capped"}, {}, ERROR, "96 °C"),
+        ({"throttling": "under-voltage"}, {}, WARN, "under-voltage"),
+        ({"resident_memory_mb": 300.0}, {"memory_warn_mb": 250.0}, WARN, "300 MB"),
+        ({"resident_memory_mb": 300.0}, {}, OK, "active"),
+    ],
+)
+def test_levels_of_the_process(health, limits, level, words):
+    sample = types.SimpleNamespace(
+        **{"temperature": None, "throttling": "", "resident_memory_mb": None, **health}
+    )
+    got, message = diagnostics_report.judge_process(sample, {**LIMITS, **limits})
+    assert got == level and words in message
 
 
 def test_values_are_texts_in_the_order_of_the_stages():
     clock = Clock()
     statistics = FrameStatistics(clock=clock)
-    assert dict(diagnostics_report.values(statistics.snapshot()))["age of newest frame (s)"] == ""
-    statistics.frame_received(displaced=False)
+    assert dict(diagnostics_report.camera_values(statistics.snapshot()))["age of newest frame (s)"] == ""
+    statistics.frame_received()
     statistics.frame_labelled({**stages(0.02), "convert": 0.001, "wait": 0.0})
-    pairs = diagnostics_report.values(statistics.snapshot())
+    pairs = diagnostics_report.camera_values(statistics.snapshot())
     assert all(isinstance(key, str) and isinstance(value, str) for key, value in pairs)
     keys = [key for key, _ in pairs]
     assert len(keys) == len(set(keys))
@@ -133,12 +215,8 @@ def test_the_overhead_is_each_frames_own():
     snapshot = statistics.snapshot()
     assert snapshot.overhead == pytest.approx(1.5)
     assert snapshot.overhead_without_wait == pytest.approx(1.1)
-    told = dict(diagnostics_report.values(snapshot))
+    told = dict(diagnostics_report.camera_values(snapshot))
     assert told["overhead ratio"] == "1.500" and told["overhead ratio without wait"] == "1.100"
-
-
-def test_resident_memory_is_plausible():
-    assert 1 < diagnostics_report.resident_memory_mb() < 100_000
 
 
 def test_the_throttle_holds_lines_back_and_counts_them():

@@ -108,7 +108,7 @@ class Monitor(Node):
 
     def _receive_diagnostics(self, message):
         for status in message.status:
-            if status.name.startswith("segmentation"):
+            if status.name == "segmentation: inference":
                 self.diagnostics = {pair.key: pair.value for pair in status.values}
                 for key, ratios in (
                     ("overhead ratio", self.overheads),
