@@ -4,6 +4,7 @@
 #   make demo DURATION=60 MODEL=my.tflite
 #   make models CAMVID=path/to/camvid                 the shipped models again
 #   make figures                                      docs/masks.png and docs/scores.png
+#   make parameters                                   docs/parameters.md and config/*.yaml again
 #   make test-arm64 CAMVID=path/to/camvid             the runtime as on an ARM board, under qemu
 #   make test TESTS="test/test_segmenter.py -k size"  some of the tests
 #
@@ -37,7 +38,7 @@ endif
 CONSTRAINTS := $(VENV)/constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
-.PHONY: demo test test-arm64 lint figures models setup setup-dev constraints clean
+.PHONY: demo test test-arm64 lint figures models parameters setup setup-dev constraints clean
 
 demo: setup
 	$(BIN)/shuffleseg demo --drive "$(DRIVE)" --model "$(MODEL)" --seconds $(DURATION) --output "$(OUTPUT)"
@@ -49,6 +50,10 @@ test: setup-dev lint
 test-arm64: setup
 	bash test/arm64/prepare.sh .arm64 "$(abspath $(BIN)/python)" "$(CURDIR)"
 	$(BIN)/python test/arm64/compare.py .arm64 $(if $(CAMVID),"$(CAMVID)/val/images")
+
+# From the nodes' declarations; a test holds them equal.
+parameters: setup
+	$(BIN)/python -m shuffleseg_ros.parameter_docs
 
 lint: setup-dev
 	$(BIN)/python -m ruff check

@@ -115,4 +115,5 @@ def process_values(health):
         ("resident memory (MB)", text(health.resident_memory_mb, ".1f")),
         ("temperature (°C)", text(health.temperature, ".1f")),
         ("throttling", "" if health.throttling is None else health.throttling or "none"),
+        ("limits", health.limits),
     ]

@@ -24,14 +24,14 @@ _YAML_HEADS = {
 """,
     "drive_player": "# All parameters of drive_player, with their defaults.\n",
 }
-_YAML_FILES = {"segmentation_node": "segmentation.yaml", "drive_player": "drive_player.yaml"}
+YAML_FILES = {"segmentation_node": "segmentation.yaml", "drive_player": "drive_player.yaml"}
 
 
 def documents():
     """{path in the repository: text}."""
     files = {"docs/parameters.md": _markdown()}
     for node, parameters in NODES.items():
-        files[f"config/{_YAML_FILES[node]}"] = _yaml(_YAML_HEADS[node], parameters)
+        files[f"config/{YAML_FILES[node]}"] = _yaml(_YAML_HEADS[node], parameters)
     return files
 
 

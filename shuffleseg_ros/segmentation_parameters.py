@@ -59,7 +59,7 @@ PARAMETERS = (
         "raw",
         "raw: sensor_msgs/Image; compressed: sensor_msgs/CompressedImage (JPEG, PNG) on the image "
         "topic's name + /compressed.",
-        choices=TRANSPORTS,
+        choices=tuple(TRANSPORTS),
         per_camera=True,
     ),
     NodeParameter(
