@@ -46,12 +46,12 @@ class ProcessHealth:
         self._clock = clock
         self._sensors = _sensors(root / "sys/class")
         platform = root / "sys/devices/platform"
-        self._firmware = next(iter(sorted(platform.glob("soc*/soc*:firmware/get_throttled"))), None)
+        self._firmware = next(platform.glob("soc*/soc*:firmware/get_throttled"), None)
         # What kernels have that were not made for the Raspberry Pi: under-voltage alone.
         self._voltage_alarm = next(
             (
                 driver.parent / "in0_lcrit_alarm"
-                for driver in sorted((root / "sys/class/hwmon").glob("hwmon*/name"))
+                for driver in (root / "sys/class/hwmon").glob("hwmon*/name")
                 if _text(driver) == "rpi_volt"
             ),
             None,
