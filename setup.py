@@ -137,6 +137,7 @@ setup(
             "demo = shuffleseg_ros.demo.command",
             "benchmark = shuffleseg_core.commands.benchmark",
             "benchmark-input = shuffleseg_training.benchmark_input_command",
+            "benchmark-node = shuffleseg_ros.node_benchmark_command",
             "check-data = shuffleseg_core.commands.check_data",
             "compare-labels = shuffleseg_core.commands.compare_labels",
             "compare-masks = shuffleseg_core.commands.compare_masks",

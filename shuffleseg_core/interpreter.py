@@ -16,12 +16,15 @@ INTERPRETERS = (
 )
 
 
-def open_interpreter(model: str | os.PathLike | bytes, num_threads: int):
+def open_interpreter(
+    model: str | os.PathLike | bytes, num_threads: int, name: str | os.PathLike | None = None
+):
     """Open a model with its tensors allocated.
 
     Args:
         model: a .tflite file, or what such a file holds.
         num_threads: CPU threads for one inference.
+        name: what messages call it; None takes the file's path.
 
     Returns:
         A `tflite.Interpreter`.
@@ -46,6 +49,7 @@ def open_interpreter(model: str | os.PathLike | bytes, num_threads: int):
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split())
-        name = "in memory" if isinstance(model, bytes) else model
+        if name is None:
+            name = "in memory" if isinstance(model, bytes) else model
         raise UserError(f"model {name}: the interpreter refuses it: {reason}") from error
     return interpreter

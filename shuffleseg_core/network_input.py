@@ -68,13 +68,19 @@ class NetworkInput:
         self._index = inputs[0]["index"]
         self.size = (shape[2], shape[1])
         self._resized = np.empty(shape[1:], np.uint8)
+        self._swapped = np.empty_like(self._resized)
         table = _table(dtype, inputs[0]["quantization"], description)
         # Most models take the pixels as they are.
         self._table = None if np.array_equal(table, np.arange(256)) else table
 
-    def feed(self, rgb: np.ndarray) -> None:
-        """Write an image, uint8 [H, W, 3] of any size, into the interpreter's own memory."""
-        pixels = resize_to_input(rgb, self.size, self._resized)
+    def feed(self, image: np.ndarray, order: str = "rgb") -> None:
+        """Write an image, uint8 [H, W, 3] of any size, into the interpreter's own memory.
+
+        `order` is that of its channels, rgb or bgr: whatever the network takes is the same.
+        """
+        pixels = resize_to_input(image, self.size, self._resized)
+        if order == "bgr":  # the small image's, and never in place: it may be the camera's own
+            pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=self._swapped)
         values = self._interpreter.tensor(self._index)()[0]
         if self._table is None:
             np.copyto(values, pixels)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .class_probabilities import class_probabilities, enlarge_probability, probability_grid
 from .errors import UserError
 from .interpreter import open_interpreter
 from .label_map import LabelMap
@@ -44,6 +45,8 @@ class StageTimings:
 class Segmenter:
     """A .tflite model, ready to label images. Not for use by two threads at once.
 
+    The file is read once: whatever happens to it afterwards, the model stays what it was.
+
     Args:
         model: path of a .tflite file, or the name of a shipped model (see `shipped_models`);
             None takes the default one of these.
@@ -70,7 +73,7 @@ class Segmenter:
         self.num_threads = num_threads
         file = TFLiteFile(self.model_path)
         self.description = read_description(file)
-        self._interpreter = open_interpreter(self.model_path, num_threads)
+        self._interpreter = open_interpreter(file.data, num_threads, self.model_path)
         self._input = NetworkInput(self._interpreter, self.model_path, self.description)
         self.input_size = self._input.size
         num_classes = self._read_output(file)
@@ -78,32 +81,38 @@ class Segmenter:
         self.label_map = (
             self.description.label_map if self.description else LabelMap.anonymous(num_classes)
         )
-        self._upsample = LabelUpsampler(
-            align_corners=self.description.align_corners if self.description else False
-        )
+        self._align_corners = self.description.align_corners if self.description else False
+        self._upsample = LabelUpsampler(self._align_corners)
+        self._planes: np.ndarray | None = None  # probabilities of this frame, once asked for
         self.timings: StageTimings | None = None
 
-    def segment(self, rgb: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    def segment(
+        self,
+        image: np.ndarray,
+        out: np.ndarray | None = None,
+        *,
+        size: tuple[int, int] | None = None,
+        order: str = "rgb",
+    ) -> np.ndarray:
         """Label one image.
 
         Args:
-            rgb: uint8 [H, W, 3], any size; it is scaled to the network's input size.
-            out: uint8 [H, W], C-contiguous, to write the ids into; None takes a new array.
+            image: uint8 [H, W, 3], any size; it is scaled to the network's input size.
+            out: uint8 [h, w], C-contiguous, to write the ids into; None takes a new array.
+            size: (width, height) of the labels; None takes the image's.
+            order: of the image's channels, `rgb` or `bgr`; labels are the same.
 
         Returns:
-            uint8 [H, W] class ids.
+            uint8 [h, w] class ids.
 
         Raises:
-            ValueError: `rgb` or `out` is no such array.
+            ValueError: `image` or `out` is no such array, or `size` or `order` is none.
         """
-        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
-            raise ValueError(f"an image is uint8 [H, W, 3]; this is {rgb.dtype} {rgb.shape}")
-        if out is None:
-            out = np.empty(rgb.shape[:2], np.uint8)
-        elif out.dtype != np.uint8 or out.shape != rgb.shape[:2] or not out.flags.c_contiguous:
-            raise ValueError(f"out is {out.dtype} {out.shape}; give a whole uint8 {rgb.shape[:2]}")
+        _check_image(image, order)
+        out = _labels_array(out, size or image.shape[1::-1])
         start = time.perf_counter()
-        self._input.feed(rgb)
+        self._planes = None
+        self._input.feed(image, order)
         fed = time.perf_counter()
         self._interpreter.invoke()
         inferred = time.perf_counter()
@@ -121,11 +130,88 @@ class Segmenter:
         Returns:
             float32 [h, w, C], a new array, in the network's own units also where it is quantized.
         """
+        _check_image(rgb, "rgb")
+        self._planes = None
         self._input.feed(rgb)
         self._interpreter.invoke()
+        return self._read_logits()
+
+    def probabilities(self) -> np.ndarray:
+        """Each class's probability in the last segmented frame: softmax of its logits.
+
+        Returns:
+            float32 [h, w, C], 0–1, which sum to 1 over the classes; read-only. h and w are those
+            of the logits, or a quarter of the network's input where that is more.
+
+        Raises:
+            UserError: the file's `output` is `labels`.
+            ValueError: no frame was segmented yet.
+        """
+        return self._probability_planes().transpose(1, 2, 0)
+
+    def confidence(self, size: tuple[int, int], out: np.ndarray | None = None) -> np.ndarray:
+        """How sure the network is of the last segmented frame's likeliest classes.
+
+        Args:
+            size: (width, height) wanted, the labels' as a rule.
+            out: uint8 [height, width], C-contiguous, to write into; None takes a new array.
+
+        Returns:
+            uint8 [height, width]: the largest of the classes' probabilities · 255.
+
+        Raises:
+            UserError: the file's `output` is `labels`.
+            ValueError: no frame was segmented yet, or `out` is no such array.
+        """
+        return self._enlarge(self._probability_planes().max(0), size, out)
+
+    def probability(
+        self, class_id: int, size: tuple[int, int], out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """One class's probability in the last segmented frame.
+
+        Args:
+            class_id: which class.
+            size: (width, height) wanted, the labels' as a rule.
+            out: uint8 [height, width], C-contiguous, to write into; None takes a new array.
+
+        Returns:
+            uint8 [height, width]: the probability · 255.
+
+        Raises:
+            UserError: the file's `output` is `labels`.
+            ValueError: no such class, no frame was segmented yet, or `out` is no such array.
+        """
+        planes = self._probability_planes()
+        if not 0 <= class_id < len(planes):
+            raise ValueError(f"class {class_id}: the model has 0 to {len(planes) - 1}")
+        return self._enlarge(planes[class_id], size, out)
+
+    def _read_logits(self) -> np.ndarray:
+        """float32 [h, w, C], a new array."""
         output = self._interpreter.get_tensor(self._output_index)[0].astype(np.float32)
         scale, zero = self._interpreter.get_output_details()[0]["quantization"]
         return (output - zero) * scale if scale else output
+
+    def _probability_planes(self) -> np.ndarray:
+        """float32 [C, h, w], computed once a frame."""
+        if self.output != "logits":
+            raise UserError(
+                f"model {self.model_path}: gives labels, without probabilities; "
+                "export it with --form logits"
+            )
+        if self.timings is None:
+            raise ValueError("no frame was segmented yet")
+        if self._planes is None:
+            logits = self._read_logits()
+            grid = probability_grid(logits.shape[1::-1], self.input_size)
+            self._planes = class_probabilities(logits, grid, self._align_corners)
+            self._planes.flags.writeable = False
+        return self._planes
+
+    def _enlarge(self, probability, size, out) -> np.ndarray:
+        out = _labels_array(out, size)
+        return enlarge_probability(probability, size, self._align_corners, out)
 
     def _label(self, out: np.ndarray) -> None:
         output = self._interpreter.tensor(self._output_index)()[0]
@@ -179,3 +265,22 @@ class Segmenter:
                 f"model {self.model_path}: the network has {num_classes} classes but its "
                 f"description names {len(self.description.label_map)}; export the model again"
             )
+
+
+def _check_image(image: np.ndarray, order: str) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise ValueError(f"an image is uint8 [H, W, 3]; this is {image.dtype} {image.shape}")
+    if order not in ("rgb", "bgr"):
+        raise ValueError(f"order is {order!r}; give 'rgb' or 'bgr'")
+
+
+def _labels_array(out: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
+    """`out`, or a new array, of (width, height)."""
+    shape = size[1], size[0]
+    if min(shape) < 1:
+        raise ValueError(f"size is {size}; give (width, height), each 1 or more")
+    if out is None:
+        return np.empty(shape, np.uint8)
+    if out.dtype != np.uint8 or out.shape != shape or not out.flags.c_contiguous:
+        raise ValueError(f"out is {out.dtype} {out.shape}; give a whole uint8 {shape}")
+    return out

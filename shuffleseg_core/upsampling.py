@@ -10,6 +10,7 @@ C does it where it could be compiled (native/label_upsampling.c), elsewhere nump
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -432,8 +433,10 @@ def _between(a, b, f):
     return a * (1 - f) + b * f
 
 
+@lru_cache(maxsize=16)
 def align_corners_matrix(size: int, source_size: int) -> np.ndarray:
-    """float32 [size, source_size]: weights of the source samples in each new sample."""
+    """float32 [size, source_size]: weights of the source samples in each new sample; not to be
+    written to."""
     position = np.arange(size) * ((source_size - 1) / max(size - 1, 1))
     distance = np.abs(position[:, None] - np.arange(source_size)[None])
     return np.maximum(1.0 - distance, 0.0).astype(np.float32)

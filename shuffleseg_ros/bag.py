@@ -17,7 +17,7 @@ from shuffleseg_core.errors import UserError
 from shuffleseg_core.frame_source import Frame
 from shuffleseg_core.user_path import user_path
 from shuffleseg_ros.camera_info import pinhole_fields
-from shuffleseg_ros.image_conversion import ImageError, to_image, to_rgb
+from shuffleseg_ros.image_conversion import ImageError, decode, to_image, to_rgb
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
@@ -251,10 +251,8 @@ def offered_qos():
 def message_to_rgb(message):
     if hasattr(message, "encoding"):
         return to_rgb(message)
-    image = cv2.imdecode(message.data, cv2.IMREAD_COLOR) if len(message.data) else None
-    if image is None:
-        raise ImageError(f"cannot decode the compressed image ({message.format!r})")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    pixels, _ = decode(message)
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
 def until_broken(messages):

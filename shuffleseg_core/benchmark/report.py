@@ -39,7 +39,7 @@ def print_table(report: Mapping) -> None:
     shown = [column for column in _COLUMNS if column[1] in results[0]]
     rows = [[head for head, _, _ in shown]]
     rows += [[form.format(result[key]) for _, key, form in shown] for result in results]
-    _print_columns(rows)
+    print_columns(rows)
     for threads, rate in report.get("gemm_gmac_per_s", {}).items():
         print(f"float32 product of 1024 × 1024 matrices, threads {threads}: {rate:.1f} GMAC/s")
 
@@ -54,13 +54,13 @@ def print_bars(report: Mapping) -> None:
         keys = ("p50_ms", "min_ms", "p95_ms", "preprocess_ms", "network_ms", "labels_ms")
         rows += [[name, *(f"{one[key]:.2f}" for key in keys)] for name, one in found.items()]
         print(f"\n{group}")
-        _print_columns(rows)
+        print_columns(rows)
     rows = [["ratio", "of medians", "of minima", "medians with our labels"]]
     for key, value in report["ratios"].items():
         others = (report[of].get(key) for of in ("minima", "same_labels"))
         rows.append([key, f"{value:.3f}", *("" if x is None else f"{x:.3f}" for x in others)])
     print()
-    _print_columns(rows)
+    print_columns(rows)
     print(
         f"float32 product of 1024 × 1024 matrices, 1 thread: {report['gemm_gmac_per_s']:.1f} "
         f"GMAC/s; {report['blended_pixels']:.0%} of the pixels lie in cells of several classes"
@@ -83,14 +83,15 @@ def print_operators(name: str, times: Sequence[Mapping]) -> None:
             + [f"{rate:.1f}" if rate else "", str(left) if left else ""]
         )
     print(f"\n{name}, operators one by one: {1000 * total:.1f} ms")
-    _print_columns(rows)
+    print_columns(rows)
 
 
 def _seconds(operators) -> float:
     return sum(operator["seconds"] for operator in operators)
 
 
-def _print_columns(rows: Sequence[Sequence[str]]) -> None:
+def print_columns(rows: Sequence[Sequence[str]]) -> None:
+    """The first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
         first = row[0].ljust(widths[0])

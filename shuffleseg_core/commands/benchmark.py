@@ -56,6 +56,7 @@ def run(args) -> int:
     from ..benchmark.machine import machine, software
     from ..benchmark.peak_memory import peak_memory
     from ..benchmark.report import print_operators, print_table
+    from ..benchmark.source_images import source_images
     from ..figure_file import check_png_name
     from ..segmenter import MAX_THREADS, Segmenter
     from ..size import format_size, parse_size
@@ -73,7 +74,7 @@ def run(args) -> int:
             for size in sizes or [Segmenter(model, count).input_size]:
                 # One each: a robot's camera does not change its size from frame to frame.
                 entries.append((size, Segmenter(model, count)))
-    images = _images(args.source, {size for size, _ in entries})
+    images = source_images(args.source, {size for size, _ in entries})
     gemm = _unless_it_fails(lambda: {str(count): gemm_rate(count) for count in threads})
     with tqdm(total=(args.warm_up + args.frames) * len(entries), unit="frame", disable=None) as bar:
         seconds = measure(
@@ -233,33 +234,6 @@ def _pipeline(segmenter, images, bar):
         return segmenter.timings
 
     return run
-
-
-def _images(source, sizes, most: int = 20) -> dict:
-    """size → up to `most` uint8 [H, W, 3] images of it."""
-    from ..network_input import resize_to_input
-
-    if source is None:
-        from ..synthetic_drive import SyntheticDrive
-
-        width, height = max(sizes, key=lambda size: size[0] * size[1])
-        try:
-            drive = SyntheticDrive(seed=1, width=width, height=height)
-        except ValueError as error:
-            raise UserError(f"the procedural street's {error}; or give --source") from error
-        frames = [drive.frame(5 * number)[0] for number in range(most)]
-    else:
-        from ..frame_source import open_frames
-
-        frames = []
-        for frame in open_frames(source, with_truth=False):
-            if frame.image is not None:
-                frames.append(frame.image)
-            if len(frames) == most:
-                break
-        if not frames:
-            raise UserError(f"--source {source}: no frame of it can be read")
-    return {size: [resize_to_input(frame, size) for frame in frames] for size in sizes}
 
 
 def _add_rates(results, segmenters, gemm) -> None:

@@ -6,9 +6,9 @@ import os
 
 import numpy as np
 
+from ..class_probabilities import class_probabilities
 from ..errors import UserError
 from ..segmenter import Segmenter
-from .probabilities import class_probabilities
 
 
 class TFLitePredictor:

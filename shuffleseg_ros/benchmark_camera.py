@@ -1,0 +1,91 @@
+"""The ROS 2 node that stands for a camera in `shuffleseg benchmark-node`: does little but publish.
+
+Publishes `image`, from messages made before the first. frame_id is the number of the frame, which
+the node's labels carry on.
+"""
+
+import sys
+import time
+
+import cv2
+import numpy as np
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from shuffleseg_ros.image_conversion import to_image
+from shuffleseg_ros.node_main import run_node
+from shuffleseg_ros.node_parameters import NodeParameter, declare_parameters
+
+NODE_NAME = "benchmark_camera"
+
+#: encoding → OpenCV's conversion from RGB.
+ENCODINGS = {
+    "rgb8": None,
+    "bgr8": cv2.COLOR_RGB2BGR,
+    "rgba8": cv2.COLOR_RGB2RGBA,
+    "bgra8": cv2.COLOR_RGB2BGRA,
+    "mono8": cv2.COLOR_RGB2GRAY,
+}
+
+PARAMETERS = (
+    NodeParameter("images", "", ".npy file of the images, uint8 [N, height, width, 3] in RGB."),
+    NodeParameter("encoding", "bgr8", "Of the messages.", choices=tuple(ENCODINGS)),
+    NodeParameter("rate", 30.0, "Frames a second.", 1.0, 1000.0),
+    NodeParameter("num_frames", 1000, "After which it ends.", 1, 10**8),
+    NodeParameter(
+        "start_delay", 1.0, "Seconds between the first subscriber and the first frame.", 0.0, 60.0
+    ),
+)
+# As camera drivers of ROS 2 mostly do.
+QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
+
+
+class BenchmarkCamera(Node):
+    """See the module."""
+
+    def __init__(self):
+        super().__init__(NODE_NAME)
+        declare_parameters(self, PARAMETERS)
+        conversion = ENCODINGS[self._value("encoding")]
+        self._messages = []
+        for rgb in np.load(self._value("images"), mmap_mode="r"):
+            pixels = rgb if conversion is None else cv2.cvtColor(rgb, conversion)
+            self._messages.append(to_image(pixels, self._value("encoding"), Header(), Image))
+        self._publisher = self.create_publisher(Image, "image", QOS)
+
+    def play(self):
+        """Publish all frames at their times; one that is late does not make the others hurry."""
+        while not self._publisher.get_subscription_count():
+            self._sleep_until(time.monotonic() + 0.05)
+        due = time.monotonic() + self._value("start_delay")
+        period = 1 / self._value("rate")
+        for number in range(self._value("num_frames")):
+            self._sleep_until(due)
+            message = self._messages[number % len(self._messages)]
+            message.header.frame_id = str(number)
+            message.header.stamp = self.get_clock().now().to_msg()
+            self._publisher.publish(message)
+            due = max(due + period, time.monotonic())
+        self._publisher.wait_for_all_acked(Duration(seconds=2))
+
+    def close(self):
+        self.destroy_node()
+
+    def _sleep_until(self, due):
+        if not self.context.ok():
+            raise KeyboardInterrupt
+        time.sleep(max(due - time.monotonic(), 0.0))
+
+    def _value(self, name):
+        return self.get_parameter(name).value
+
+
+def main(args=None):
+    return run_node(NODE_NAME, BenchmarkCamera, PARAMETERS, BenchmarkCamera.play, args=args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

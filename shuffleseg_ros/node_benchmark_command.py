@@ -1,0 +1,134 @@
+"""`shuffleseg benchmark-node`: what the ROS 2 node costs over the bare Segmenter, here."""
+
+import sys
+
+HELP = "measure the segmentation node on this machine: overhead, latency, memory"
+
+_IMAGES = 24  # different ones, played over and over
+_BARE_FRAMES = 150  # before the node runs, and again after it
+_BARE_WARM_UP = 20
+
+
+def add_arguments(parser):
+    from shuffleseg_core.json_output import add_json_option
+
+    parser.add_argument(
+        "--model",
+        default="",
+        metavar="MODEL",
+        help=".tflite file, or the name of a shipped model (the default one)",
+    )
+    parser.add_argument("--threads", type=int, default=2, help="inference threads (%(default)s)")
+    parser.add_argument(
+        "--drive",
+        metavar="FRAMES",
+        help="images, folder, video or rosbag2, of which some are played over and over (the "
+        "procedural street)",
+    )
+    parser.add_argument(
+        "--size", default="1280x720", metavar="WxH", help="of the camera's images (%(default)s)"
+    )
+    parser.add_argument(
+        "--encoding", default="bgr8", help="of the camera's images (%(default)s)", metavar="NAME"
+    )
+    parser.add_argument(
+        "--rate", type=float, default=30.0, help="frames a second (%(default)s)", metavar="HZ"
+    )
+    parser.add_argument(
+        "--frames",
+        type=int,
+        default=1000,
+        help="to play; memory's growth wants 10000 (%(default)s)",
+        metavar="N",
+    )
+    add_json_option(parser)
+    parser.add_argument("--chart", metavar="FILE.png", help="draw the times and the memory")
+
+
+def run(args) -> int:
+    from shuffleseg_core.errors import UserError
+
+    try:
+        from shuffleseg_ros import node_benchmark
+        from shuffleseg_ros.benchmark_camera import ENCODINGS
+    except ImportError as error:
+        raise UserError(
+            f"benchmark-node needs ROS 2 ({error}); source a ROS 2 installation, "
+            "or in the checkout run `pip install '.[ros]'`"
+        ) from error
+    import numpy as np
+    from tqdm import tqdm
+
+    from shuffleseg_core.benchmark.interleaved import summary
+    from shuffleseg_core.benchmark.machine import machine, software
+    from shuffleseg_core.benchmark.source_images import source_images
+    from shuffleseg_core.figure_file import check_png_name
+    from shuffleseg_core.json_output import write_json
+    from shuffleseg_core.segmenter import Segmenter
+    from shuffleseg_core.size import format_size, parse_size
+    from shuffleseg_ros.node_benchmark_figures import figures
+    from shuffleseg_ros.node_benchmark_report import draw_node_benchmark, print_node_report
+
+    if args.frames < 1 or not 1 <= args.rate <= 1000:
+        raise UserError("--frames takes 1 or more, --rate 1 to 1000")
+    if args.encoding not in ENCODINGS:
+        raise UserError(f"--encoding {args.encoding!r}: give one of {', '.join(ENCODINGS)}")
+    chart = check_png_name("--chart", args.chart) if args.chart else None
+    size = parse_size(args.size)
+    segmenter = Segmenter(args.model or None, args.threads)
+    images = source_images(args.drive, [size], _IMAGES, "--drive")[size]
+    bare_frames = min(_BARE_FRAMES, args.frames)
+    seconds = [_bare(segmenter, images, bare_frames)]
+    with tqdm(total=args.frames, unit="frame", disable=None) as bar:
+        recording, interrupted = node_benchmark.record(
+            np.stack(images),
+            args.model,
+            args.threads,
+            args.encoding,
+            args.rate,
+            args.frames,
+            lambda played: bar.update(played - bar.n),
+        )
+    if not interrupted:  # once more: the machine may have been slower before
+        seconds.append(_bare(segmenter, images, bare_frames))
+    elif not recording.rows:
+        raise KeyboardInterrupt
+    report = {
+        **machine(),
+        "software": software(),
+        "model": segmenter.model_path.name,
+        "threads": args.threads,
+        "size": format_size(size),
+        "encoding": args.encoding,
+        "rate_hz": args.rate,
+        "drive": args.drive or "the procedural street",
+        "bare_segmenter": summary(np.concatenate(seconds)),
+        **figures(recording),
+    }
+    plain = report["labels_only"]
+    report["total_over_bare"] = plain and plain["total_p50_ms"] / report["bare_segmenter"]["p50_ms"]
+    if args.json != "-":
+        print_node_report(report)
+    if args.json:
+        write_json(args.json, report)
+    if chart:
+        draw_node_benchmark(recording, report, chart)
+        print(f"{chart}", file=sys.stderr)
+    if interrupted:
+        raise KeyboardInterrupt
+    return 0
+
+
+def _bare(segmenter, images, frames):
+    """float64 [frames, 3]: seconds of the Segmenter's stages in a loop of its own."""
+    import numpy as np
+
+    from shuffleseg_core.benchmark.interleaved import measure
+
+    out = np.empty(images[0].shape[:2], np.uint8)
+
+    def label(number):
+        segmenter.segment(images[number % len(images)], out)
+        return segmenter.timings
+
+    return measure([label], frames, _BARE_WARM_UP)[0]
