@@ -10,13 +10,13 @@ from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
+from shuffleseg_core.class_remapping import UNLABELLED
 from shuffleseg_ros.camera_info import camera_info_topic
 from shuffleseg_ros.camera_outputs import CameraOutputs
 from shuffleseg_ros.camera_settings import scaled_region
 from shuffleseg_ros.frame_statistics import NEWER_FRAME, RATE_LIMIT, FrameStatistics
 from shuffleseg_ros.image_conversion import ImageError, decode, to_pixels
 from shuffleseg_ros.image_subscription import ImageSubscription
-from shuffleseg_ros.label_info import UNLABELLED
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,11 +8,11 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Float64MultiArray
 
+from shuffleseg_core.class_remapping import UNLABELLED
 from shuffleseg_core.colorize import colorize, overlay
 from shuffleseg_core.network_input import resize_to_input
 from shuffleseg_ros.camera_info import scaled
 from shuffleseg_ros.image_conversion import OutgoingImage
-from shuffleseg_ros.label_info import UNLABELLED
 from shuffleseg_ros.number_row import number_row
 from shuffleseg_ros.qos_clash import publisher_events
 

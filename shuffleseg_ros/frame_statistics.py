@@ -123,7 +123,7 @@ class FrameStatistics:
         overheads = {
             name: float(np.median(np.divide(by_stage[name], by_stage["segment"])))
             for name in ("total", "node")
-            if by_stage[name]
+            if name in by_stage
         }
         return Snapshot(
             received=totals.get("received", 0),

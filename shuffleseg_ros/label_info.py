@@ -5,14 +5,12 @@ import json
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
+from shuffleseg_core.class_remapping import UNLABELLED
+
 try:
     from vision_msgs.msg import LabelInfo, VisionClass
 except ImportError:  # an optional package of ROS 2
     LabelInfo = None
-
-#: Id of the pixels that are no class: outside of the region of interest, the ego vehicle, classes
-#: that no rule of the remapping keeps.
-UNLABELLED = 255
 
 _LATCHED = QoSProfile(
     depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL

@@ -39,7 +39,7 @@ def declare_parameters(node, table):
     """
     for parameter in table:
         declare_parameter(node, parameter)
-    _warn_of_unknown(node, [parameter.name for parameter in table])
+    warn_of_unknown(node, [parameter.name for parameter in table])
 
 
 def declare_parameter(node, parameter):
@@ -73,11 +73,14 @@ def usage(name, table):
     return "\n".join(lines)
 
 
-def _warn_of_unknown(node, known):
-    """Tell of parameters that somebody set and nobody reads, most likely misspelt."""
+def warn_of_unknown(node, known):
+    """Tell of parameters that somebody set and nobody reads, most likely misspelt.
+
+    `known` are the names of those that are declared.
+    """
     # rclpy has no public way to ask; where the attribute is missing, nothing is told.
     for name in getattr(node, "_parameter_overrides", {}):
-        if node.has_parameter(name) or name.startswith(_RCLPY_PARAMETERS):
+        if name in known or name.startswith(_RCLPY_PARAMETERS):
             continue
         close = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"

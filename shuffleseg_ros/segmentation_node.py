@@ -28,7 +28,7 @@ from shuffleseg_ros.label_info import LabelInfoPublisher
 from shuffleseg_ros.latest_frame_worker import LatestFrameWorker
 from shuffleseg_ros.log_throttle import LogThrottle
 from shuffleseg_ros.node_main import run_node
-from shuffleseg_ros.node_parameters import declare_parameter, declare_parameters
+from shuffleseg_ros.node_parameters import declare_parameter, warn_of_unknown
 from shuffleseg_ros.patient_parameters import PatientParameterService
 from shuffleseg_ros.process_health import ProcessHealth
 from shuffleseg_ros.segmentation_parameters import (
@@ -89,10 +89,14 @@ class SegmentationNode(LifecycleNode):
                 raise UserError(
                     f"parameter cameras: {name!r} is no name; take letters, digits and _"
                 )
-        shared = [parameter for parameter in PARAMETERS if parameter is not CAMERAS]
-        values = {parameter.name: declare_parameter(self, parameter) for parameter in shared}
-        own = [p for name in filter(None, names) for p in camera_parameters(name, values)]
-        declare_parameters(self, own)
+        values = {CAMERAS.name: names}
+        for parameter in PARAMETERS:
+            if parameter is not CAMERAS:
+                values[parameter.name] = declare_parameter(self, parameter)
+        for name in filter(None, names):
+            for parameter in camera_parameters(name, values):
+                values[parameter.name] = declare_parameter(self, parameter)
+        warn_of_unknown(self, list(values))
         return names
 
     def bring_up(self):

@@ -44,10 +44,7 @@ class ServedModel:
 
         Raises UserError for a rule that does not fit the model, and an unknown class.
         """
-        try:
-            remapping = ClassRemapping.of(segmenter.label_map, remap)
-        except UserError as error:
-            raise UserError(f"remap: {error}") from error
+        remapping = ClassRemapping.of(segmenter.label_map, remap)
         label_map = remapping.label_map if remapping else segmenter.label_map
         ids = np.arange(len(segmenter.label_map))
         published = remapping.table[ids] if remapping else ids

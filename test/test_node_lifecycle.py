@@ -110,7 +110,7 @@ def test_a_failed_configure_tells_why_and_can_be_retried(graph, camera, tmp_path
         assert graph.set_parameters(NODE, model=str(tiny_tflite)) == [""]
         assert graph.set_parameters(NODE, remap=["free=roda"]) == [""]
         assert not graph.change_state(NODE, "configure")
-        camera.status(lambda s: "did you mean road" in s.message, task="process")
+        camera.status(lambda s: "did you mean 'road'" in s.message, task="process")
         assert graph.set_parameters(NODE, remap=[""]) == [""]
         assert graph.change_state(NODE, "configure") and graph.change_state(NODE, "activate")
         camera.label(frame())
@@ -222,7 +222,7 @@ def test_the_old_model_labels_until_the_new_one_is_warm(
         ("ego_mask", "/nothing/here.png", "/nothing/here.png"),
         ("output_size", "0x5", "output_size"),
         ("output_size", "99999x99999", "output_size"),
-        ("remap", ["free=roda"], "did you mean road"),
+        ("remap", ["free=roda"], "did you mean 'road'"),
         ("remap", ["a=road", "b=road"], "road"),
         ("probability_classes", ["street"], "no class 'street' is published"),
         ("autostart", False, ""),

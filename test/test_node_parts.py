@@ -160,7 +160,7 @@ def test_levels_of_a_camera():
         statistics.frame_dropped("newer frame")
     assert judged(statistics, expected_rate=10.0) == (
         WARN,
-        "0.0 of 10.0 frames/s labelled, 10 expected",
+        "0.0 of 10.5 frames/s labelled, 10 expected",
     )
     clock.now += 3.1
     assert judged(statistics)[0] == STALE
