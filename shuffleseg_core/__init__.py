@@ -7,6 +7,7 @@ Importing this package needs numpy and OpenCV alone. Models (`shuffleseg_core.mo
 Keras, exporting (`shuffleseg_core.export`) TensorFlow.
 """
 
+from .class_remapping import ClassRemapping
 from .colorize import colorize, overlay
 from .errors import UserError
 from .label_map import LabelMap
@@ -16,6 +17,7 @@ from .shipped_models import default_model_path, shipped_models
 __version__ = "0.1.0"
 
 __all__ = [
+    "ClassRemapping",
     "LabelMap",
     "Segmenter",
     "StageTimings",

@@ -4,6 +4,7 @@ Publishes `image`, from messages made before the first. frame_id is the number o
 the node's labels carry on.
 """
 
+import array
 import sys
 import time
 
@@ -13,9 +14,7 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header
 
-from shuffleseg_ros.image_conversion import to_image
 from shuffleseg_ros.node_main import run_node
 from shuffleseg_ros.node_parameters import NodeParameter, declare_parameters
 
@@ -43,17 +42,28 @@ PARAMETERS = (
 QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 
 
+def camera_message(rgb, encoding):
+    """An Image message of pixels uint8 [height, width, 3] in RGB; ENCODINGS has the encodings."""
+    conversion = ENCODINGS[encoding]
+    pixels = rgb if conversion is None else cv2.cvtColor(rgb, conversion)
+    height, width = pixels.shape[:2]
+    return Image(
+        height=height,
+        width=width,
+        encoding=encoding,
+        step=pixels.nbytes // height,
+        data=array.array("B", pixels.tobytes()),
+    )
+
+
 class BenchmarkCamera(Node):
     """See the module."""
 
     def __init__(self):
         super().__init__(NODE_NAME)
         declare_parameters(self, PARAMETERS)
-        conversion = ENCODINGS[self._value("encoding")]
-        self._messages = []
-        for rgb in np.load(self._value("images"), mmap_mode="r"):
-            pixels = rgb if conversion is None else cv2.cvtColor(rgb, conversion)
-            self._messages.append(to_image(pixels, self._value("encoding"), Header(), Image))
+        images = np.load(self._value("images"), mmap_mode="r")
+        self._messages = [camera_message(rgb, self._value("encoding")) for rgb in images]
         self._publisher = self.create_publisher(Image, "image", QOS)
 
     def play(self):

@@ -8,8 +8,12 @@ At a change the old subscription stays until the new one has delivered, so that 
 
 from rclpy.clock import Clock, ClockType
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
+from shuffleseg_ros.qos_clash import SubscriptionEventCallbacks, subscription_events
+from shuffleseg_ros.sibling_topic import sibling_topic
+
+TRANSPORTS = {"raw": Image, "compressed": CompressedImage}
 RELIABILITIES = ("auto", "best_effort", "reliable")
 CHECK_PERIOD = 0.5  # seconds between two looks at who publishes
 
@@ -17,12 +21,20 @@ CHECK_PERIOD = 0.5  # seconds between two looks at who publishes
 class ImageSubscription:
     """Calls `callback(image)` on the executor's thread.
 
-    reliability: 'auto' follows the publishers (see the module); the others are fixed.
+    reliability: 'auto' follows the publishers (see the module); the others are fixed, and a
+    publisher that clashes is warned of. transport: 'raw' brings Image messages of `topic`,
+    'compressed' CompressedImage messages of `compressed` below the resolved topic.
+
+    topic_name: the resolved name of what is subscribed.
     """
 
-    def __init__(self, node, topic, callback, reliability="auto"):
+    def __init__(self, node, topic, callback, reliability="auto", transport="raw"):
+        if transport != "raw":
+            name = f"{topic}/{transport}"
+            topic = sibling_topic(node, name, f"{node.resolve_topic_name(topic)}/{transport}")
         self._node = node
         self._topic = topic
+        self._message_type = TRANSPORTS[transport]
         self._callback = callback
         self._last_stamp = None
         self._retiring = None  # the old subscription, until the new one has delivered
@@ -31,6 +43,14 @@ class ImageSubscription:
             if reliability == "reliable"
             else ReliabilityPolicy.BEST_EFFORT
         )
+        self._timer = None
+        if reliability == "auto":
+            # A clash is over as soon as this follows the new publisher.
+            self._events = SubscriptionEventCallbacks(
+                incompatible_qos=lambda _: self._follow_publishers()
+            )
+        else:
+            self._events = subscription_events(node, topic, " (image_reliability: auto)")
         self._subscription = self._subscribe(self._reliability)
         self.topic_name = self._subscription.topic_name
         if reliability == "auto":
@@ -38,15 +58,26 @@ class ImageSubscription:
                 CHECK_PERIOD, self._follow_publishers, clock=Clock(clock_type=ClockType.STEADY_TIME)
             )
 
+    def close(self):
+        """To be called on the executor's thread, after which no callback comes any more."""
+        if self._timer is not None:
+            self._node.destroy_timer(self._timer)
+        for subscription in filter(None, (self._subscription, self._retiring)):
+            self._node.destroy_subscription(subscription)
+        self._subscription = self._retiring = None
+
     def _subscribe(self, reliability):
         return self._node.create_subscription(
-            Image,
+            self._message_type,
             self._topic,
             lambda image: self._receive(image, reliability),
             QoSProfile(depth=1, reliability=reliability),
+            event_callbacks=self._events,
         )
 
     def _receive(self, image, reliability):
+        if self._subscription is None:
+            return  # it was under way when this was closed
         stamp = (image.header.stamp.sec, image.header.stamp.nanosec)
         if self._retiring is not None and reliability == self._reliability:
             self._node.destroy_subscription(self._retiring)
@@ -72,7 +103,7 @@ class ImageSubscription:
             publisher.qos_profile.reliability
             for publisher in self._node.get_publishers_info_by_topic(self._topic)
         }
-        if not offered:
+        if not offered or self._subscription is None:
             return
         wanted = (
             ReliabilityPolicy.RELIABLE

@@ -78,7 +78,7 @@ def run(args) -> int:
     segmenter = Segmenter(args.model or None, args.threads)
     images = source_images(args.drive, [size], _IMAGES, "--drive")[size]
     bare_frames = min(_BARE_FRAMES, args.frames)
-    seconds = [_bare(segmenter, images, bare_frames)]
+    seconds = [_bare(segmenter, images, bare_frames, args.rate)]
     with tqdm(total=args.frames, unit="frame", disable=None) as bar:
         recording, interrupted = node_benchmark.record(
             np.stack(images),
@@ -90,7 +90,7 @@ def run(args) -> int:
             lambda played: bar.update(played - bar.n),
         )
     if not interrupted:  # once more: the machine may have been slower before
-        seconds.append(_bare(segmenter, images, bare_frames))
+        seconds.append(_bare(segmenter, images, bare_frames, args.rate))
     elif not recording.rows:
         raise KeyboardInterrupt
     report = {
@@ -119,15 +119,24 @@ def run(args) -> int:
     return 0
 
 
-def _bare(segmenter, images, frames):
-    """float64 [frames, 3]: seconds of the Segmenter's stages in a loop of its own."""
+def _bare(segmenter, images, frames, rate):
+    """float64 [frames, 3]: seconds of the Segmenter's stages in a loop of its own.
+
+    At the camera's rate: caches and threads that went idle cost the node as well.
+    """
+    import time
+
     import numpy as np
 
     from shuffleseg_core.benchmark.interleaved import measure
 
     out = np.empty(images[0].shape[:2], np.uint8)
+    due = time.monotonic()
 
     def label(number):
+        nonlocal due
+        time.sleep(max(due - time.monotonic(), 0))
+        due = max(due, time.monotonic()) + 1 / rate
         segmenter.segment(images[number % len(images)], out)
         return segmenter.timings
 

@@ -107,7 +107,7 @@ def draw_node_benchmark(recording: Recording, report: dict, path: Path) -> None:
     times, memory = figure.subplots(2)
     plain, with_overlay = sides(recording)
     shown = {
-        "segment": plain["segment_ms"] if plain else None,
+        "labels only: the Segmenter": plain["segment_ms"] if plain else None,
         "labels only: received → labels published": plain["total_ms"] if plain else None,
         "with overlay: received → all published": whole(with_overlay) if with_overlay else None,
     }
@@ -127,7 +127,8 @@ def draw_node_benchmark(recording: Recording, report: dict, path: Path) -> None:
     if recording.memory:
         memory.plot(*zip(*recording.memory), color=_COLORS[0])
         memory.axvline(WARM_UP, color="0.5", ls=":", lw=1)
-    memory.set(xlabel="frames played", ylabel="resident memory of the node / MB", ylim=(0, None))
+    memory.set(xlabel="frames played", ylabel="resident memory of the node / MB")
+    memory.margins(y=0.2)
     figure.suptitle(
         f"{report['cpu']}: {report['model']}, {report['size']} {report['encoding']} at "
         f"{report['rate_hz']:g} Hz",
