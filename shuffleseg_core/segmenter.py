@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -166,26 +167,31 @@ class Segmenter:
         return self._enlarge(self._probability_planes().max(0), size, out)
 
     def probability(
-        self, class_id: int, size: tuple[int, int], out: np.ndarray | None = None
+        self,
+        class_ids: int | Sequence[int],
+        size: tuple[int, int],
+        out: np.ndarray | None = None,
     ) -> np.ndarray:
-        """One class's probability in the last segmented frame.
+        """One class's probability in the last segmented frame, or that of any of several.
 
         Args:
-            class_id: which class.
+            class_ids: which class or classes.
             size: (width, height) wanted, the labels' as a rule.
             out: uint8 [height, width], C-contiguous, to write into; None takes a new array.
 
         Returns:
-            uint8 [height, width]: the probability · 255.
+            uint8 [height, width]: the probability (of several the sum) · 255.
 
         Raises:
             UserError: the file's `output` is `labels`.
             ValueError: no such class, no frame was segmented yet, or `out` is no such array.
         """
         planes = self._probability_planes()
-        if not 0 <= class_id < len(planes):
-            raise ValueError(f"class {class_id}: the model has 0 to {len(planes) - 1}")
-        return self._enlarge(planes[class_id], size, out)
+        ids = [class_ids] if np.ndim(class_ids) == 0 else list(class_ids)
+        if not ids or min(ids) < 0 or max(ids) >= len(planes):
+            raise ValueError(f"classes {ids}: the model has 0 to {len(planes) - 1}")
+        chosen = planes[ids[0]] if len(ids) == 1 else planes[ids].sum(0)
+        return self._enlarge(chosen, size, out)
 
     def _read_logits(self) -> np.ndarray:
         """float32 [h, w, C], a new array."""

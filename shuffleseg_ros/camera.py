@@ -49,7 +49,9 @@ class Camera:
     label() belongs to the worker's thread, everything else to the executor's.
     """
 
-    def __init__(self, node, name, settings, *, transport, reliability, window, throttle):
+    def __init__(
+        self, node, name, settings, *, transport, reliability, window, throttle, callback_group
+    ):
         self.name = name
         self.settings = settings
         self._node = node
@@ -57,6 +59,7 @@ class Camera:
         self._reliability = reliability
         self._window = window
         self._throttle = throttle
+        self._callback_group = callback_group
         self.image = f"{name}/image" if name else "image"  # relative name of the image topic
         self._subscriptions = None  # image, camera_info
         self._camera_info = None
@@ -77,13 +80,19 @@ class Camera:
         self.statistics = FrameStatistics(self._window)
         self._submit, self._lazy = submit, lazy
         image = ImageSubscription(
-            self._node, self.image, self._receive_image, self._reliability, self._transport
+            self._node,
+            self.image,
+            self._receive_image,
+            self._reliability,
+            self._transport,
+            callback_group=self._callback_group,
         )
         info = self._node.create_subscription(
             CameraInfo,
             camera_info_topic(self._node, self.image),
             self._receive_camera_info,
             qos_profile_sensor_data,
+            callback_group=self._callback_group,
         )
         self._subscriptions = image, info
 

@@ -89,7 +89,6 @@ class CameraOutputs:
             color.publisher.publish(color.image.message(frame.header))
         if (blended := self._outputs["overlay"]).wanted:
             size = labels.shape[::-1]
-            blended.image.encoding = frame.order + "8"
             overlay(
                 resize_to_input(frame.pixels, size),
                 labels,
@@ -98,7 +97,8 @@ class CameraOutputs:
                 out=blended.image.pixels(*labels.shape),
                 order=frame.order,
             )
-            blended.publisher.publish(blended.image.message(frame.header))
+            message = blended.image.message(frame.header, f"{frame.order}8")
+            blended.publisher.publish(message)
         if (confidence := self._outputs["confidence"]).wanted:
             if served.segmenter.output == "logits":
                 self._publish_probability(confidence, frame, served.segmenter.confidence)

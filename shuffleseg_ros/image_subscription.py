@@ -28,7 +28,9 @@ class ImageSubscription:
     topic_name: the resolved name of what is subscribed.
     """
 
-    def __init__(self, node, topic, callback, reliability="auto", transport="raw"):
+    def __init__(
+        self, node, topic, callback, reliability="auto", transport="raw", callback_group=None
+    ):
         if transport != "raw":
             name = f"{topic}/{transport}"
             topic = sibling_topic(node, name, f"{node.resolve_topic_name(topic)}/{transport}")
@@ -36,6 +38,7 @@ class ImageSubscription:
         self._topic = topic
         self._message_type = TRANSPORTS[transport]
         self._callback = callback
+        self._callback_group = callback_group
         self._last_stamp = None
         self._retiring = None  # the old subscription, until the new one has delivered
         self._reliability = (
@@ -73,6 +76,7 @@ class ImageSubscription:
             lambda image: self._receive(image, reliability),
             QoSProfile(depth=1, reliability=reliability),
             event_callbacks=self._events,
+            callback_group=self._callback_group,
         )
 
     def _receive(self, image, reliability):

@@ -4,8 +4,7 @@ import threading
 
 from rclpy.parameter import Parameter
 from rclpy.parameter_service import ParameterService
-
-_LOOK = 0.002  # seconds that the executor stays with a waiting service before it looks elsewhere
+from rclpy.task import Future
 
 
 class PatientParameterService(ParameterService):
@@ -30,18 +29,14 @@ class PatientParameterService(ParameterService):
 
     async def _prepared(self, request):
         parameters = [Parameter.from_parameter_msg(message) for message in request.parameters]
-        thread = threading.Thread(target=self._prepare, args=(parameters,), daemon=True)
-        thread.start()
-        await _Ended(thread)
+        done = Future(executor=self._get_node().executor)
+        done.add_done_callback(lambda _: None)  # a task of the executor, which wakes it
 
+        def prepare():
+            try:
+                self._prepare(parameters)
+            finally:
+                done.set_result(None)
 
-class _Ended:
-    """Awaits a thread. rclpy's executors poll what waits, so each look takes a little time."""
-
-    def __init__(self, thread):
-        self._thread = thread
-
-    def __await__(self):
-        while self._thread.is_alive():
-            self._thread.join(_LOOK)
-            yield
+        threading.Thread(target=prepare, daemon=True).start()
+        await done

@@ -15,6 +15,7 @@ import threading
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 
@@ -65,6 +66,8 @@ class SegmentationNode(LifecycleNode):
         # Held while a frame is labelled, and while what it is labelled with changes.
         self._in_work = threading.Lock()
         self._throttle = LogThrottle()
+        # Frames come in while parameter services of the default group are at work.
+        self._frames_group = MutuallyExclusiveCallbackGroup()
         self._told_lonely = set()
         self._health = ProcessHealth()
         self._values = self._read_parameters()
@@ -126,6 +129,7 @@ class SegmentationNode(LifecycleNode):
                 reliability=self._value("image_reliability", name),
                 window=self._values["diagnostics_window"],
                 throttle=self._throttle,
+                callback_group=self._frames_group,
             )
             self._cameras[name].outputs.serve(self._served)
         self._label_info = LabelInfoPublisher(self)
@@ -206,10 +210,9 @@ class SegmentationNode(LifecycleNode):
 
     def _load_model(self):
         values = self._values
-        self._segmenter = open_warm(values["model"], values["num_threads"])
-        self._served = ServedModel.of(
-            self._segmenter, values["remap"], values["probability_classes"]
-        )
+        segmenter = open_warm(values["model"], values["num_threads"])
+        self._served = ServedModel.of(segmenter, values["remap"], values["probability_classes"])
+        self._segmenter = segmenter
 
     def _publish_label_info(self):
         model = os.path.basename(str(self._segmenter.model_path))
@@ -254,6 +257,10 @@ class SegmentationNode(LifecycleNode):
             self._apply(changed)
         except UserError as error:
             return SetParametersResult(successful=False, reason=" ".join(str(error).split()))
+        except Exception as error:  # a value that nobody thought of must not end the node
+            reason = f"{type(error).__name__}: {error}"
+            self.get_logger().error(f"parameters {', '.join(changed)} not changed: {reason}")
+            return SetParametersResult(successful=False, reason=reason)
         finally:
             self._prepared.clear()
         return SetParametersResult(successful=True)
