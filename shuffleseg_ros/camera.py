@@ -176,9 +176,7 @@ class Camera:
             cv2.bitwise_or(labels, ego, dst=labels)  # 255, unlabelled
         self.outputs.publish_labels(message.header)
         published = time.monotonic()
-        frame = LabelledFrame(
-            message.header, pixels, order, labels, place, ego, self._camera_info
-        )
+        frame = LabelledFrame(message.header, pixels, order, labels, place, ego, self._camera_info)
         self.outputs.publish_views(frame, served, opacity)
         timings = segmenter.timings
         stages = {

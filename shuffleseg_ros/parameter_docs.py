@@ -39,12 +39,18 @@ def _markdown():
     lines = [
         "# Parameters",
         "",
-        "Written from the nodes' declarations by `make parameters`. *Live* parameters may be changed "
-        "while the node runs (`ros2 param set`); those *per camera* are given for each of several "
+        "Written from the nodes' declarations by `make parameters`. *Live* parameters may be "
+        "changed while the node runs (`ros2 param set`); those *per camera* are given for each of several "
         "named cameras as `front.roi`, and without a name are the defaults of all.",
     ]
     for node, parameters in NODES.items():
-        lines += ["", f"## {node}", "", "| parameter | default | range | |", "| --- | --- | --- | --- |"]
+        lines += [
+            "",
+            f"## {node}",
+            "",
+            "| parameter | default | range | |",
+            "| --- | --- | --- | --- |",
+        ]
         for parameter in parameters:
             marks = [
                 word
@@ -54,7 +60,12 @@ def _markdown():
             description = parameter.description.replace("|", "\\|")
             if marks:
                 description += f" *{', '.join(marks)}*"
-            cells = (f"`{parameter.name}`", f"`{_value(parameter)}`", _range(parameter), description)
+            cells = (
+                f"`{parameter.name}`",
+                f"`{_value(parameter)}`",
+                _range(parameter),
+                description,
+            )
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -202,9 +202,7 @@ class SegmentationNode(LifecycleNode):
 
     def _label_frame(self, camera, message, received, ready):
         with self._in_work:
-            camera.label(
-                self._served, self._values["overlay_opacity"], message, received, ready
-            )
+            camera.label(self._served, self._values["overlay_opacity"], message, received, ready)
 
     # The model and the parameters.
 
@@ -221,7 +219,9 @@ class SegmentationNode(LifecycleNode):
     def _read_parameters(self):
         """{name: value} of all parameters; raises UserError for one that is no good."""
         names = [parameter.name for parameter in PARAMETERS]
-        names += [f"{camera}.{name}" for camera in filter(None, self._cameras) for name in PER_CAMERA]
+        names += [
+            f"{camera}.{name}" for camera in filter(None, self._cameras) for name in PER_CAMERA
+        ]
         values = {name: self.get_parameter(name).value for name in names}
         for camera in self._cameras:
             self._settings(camera, values)
@@ -244,7 +244,10 @@ class SegmentationNode(LifecycleNode):
         """On a thread of its own: load the model that these parameters ask for."""
         values = {**self._values, **{parameter.name: parameter.value for parameter in parameters}}
         wanted = values["model"], values["num_threads"]
-        if self._segmenter is None or wanted == (self._values["model"], self._values["num_threads"]):
+        if self._segmenter is None or wanted == (
+            self._values["model"],
+            self._values["num_threads"],
+        ):
             return
         with contextlib.suppress(Exception):  # told when the parameters are set
             self._prepared[wanted] = open_warm(*wanted)
@@ -328,7 +331,7 @@ class SegmentationNode(LifecycleNode):
             self._told_lonely.add(camera.name)
             self.get_logger().warning(
                 f"no image on {camera.topic} yet, which {self.count_publishers(camera.topic)} "
-                f"publish; another topic is given as --ros-args -r {camera.image}:=/camera/image_raw"
+                f"publish; another is given as --ros-args -r {camera.image}:=/camera/image_raw"
             )
         level, message = diagnostics_report.judge_camera(
             snapshot,

@@ -191,7 +191,7 @@ PER_CAMERA = tuple(parameter.name for parameter in PARAMETERS if parameter.per_c
 
 
 def camera_parameters(camera, values):
-    """The parameters of a named camera, `camera.NAME`, with `values` (by name) as their defaults."""
+    """The parameters of a named camera, `camera.NAME`; `values` (by name) are their defaults."""
     return [
         dataclasses.replace(
             parameter, name=f"{camera}.{parameter.name}", default=values[parameter.name]

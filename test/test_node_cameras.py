@@ -11,11 +11,11 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy): pip install .[ros]")
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from test_segmentation_node import MODULE, frame, ids
 
 from ros_graph import TIMEOUT, RosProcess, graph, wait_until
 from shuffleseg_core.segmenter import Segmenter
 from shuffleseg_ros.image_conversion import to_rgb
-from test_segmentation_node import MODULE, frame, ids
 
 CAMERAS = ("front", "left", "rear")
 
@@ -107,8 +107,10 @@ def test_each_camera_has_its_diagnostics(node, cameras):
     sender.start()
     try:
         cameras.statuses(
-            lambda s: (s["left inference"].level == b"\x00")
-            and (s["rear inference"].message.startswith("no frame on /rear/image"))
+            lambda s: (
+                (s["left inference"].level == b"\x00")
+                and (s["rear inference"].message.startswith("no frame on /rear/image"))
+            )
         )
     finally:
         stop.set()

@@ -1,4 +1,4 @@
-"""What goes wrong on a robot, on a real ROS graph: the node lives and labels the next good frame."""
+"""What goes wrong on a robot, on a real ROS graph: the node lives on and labels good frames."""
 
 # ruff: noqa: E402, F401, F811  (imports follow the skip; `graph` is a fixture)
 
@@ -19,11 +19,11 @@ import rclpy
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
+from test_segmentation_node import MODULE, Camera, frame, ids, values
 
 from ros_graph import RosProcess, graph, image_message, wait_until
 from shuffleseg_core.segmenter import Segmenter
 from shuffleseg_ros.image_conversion import to_rgb
-from test_segmentation_node import MODULE, Camera, frame, ids, values
 
 OK, STALE = b"\x00", b"\x03"
 PLAYER = "shuffleseg_ros.drive_player"
@@ -182,7 +182,9 @@ def test_a_subscriber_that_never_reads_holds_nobody_up(graph, camera, start, sto
             deaf.process.send_signal(signal.SIGSTOP)
         for _ in range(30):
             camera.label(sent)
-        resident = float(values(camera.status(lambda _: True, task="process"))["resident memory (MB)"])
+        resident = float(
+            values(camera.status(lambda _: True, task="process"))["resident memory (MB)"]
+        )
         for _ in range(200):
             camera.label(sent)
         now = values(camera.status(lambda _: True, task="process"))
@@ -246,7 +248,9 @@ def test_a_camera_that_changes_size_and_encoding(graph, camera, start, tiny_tfli
 
 
 @pytest.mark.parametrize("what", ["truncate", "replace", "remove"])
-def test_the_models_file_goes_while_the_node_runs(graph, camera, start, tmp_path, tiny_tflite, what):
+def test_the_models_file_goes_while_the_node_runs(
+    graph, camera, start, tmp_path, tiny_tflite, what
+):
     model = tmp_path / "model.tflite"
     shutil.copy(tiny_tflite, model)
     start(model=str(model))

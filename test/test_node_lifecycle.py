@@ -13,6 +13,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy): pip install .[ros]")
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.parameter import Parameter
+from test_segmentation_node import MODULE, Camera, frame, ids
 
 from ros_graph import TIMEOUT, RosProcess, graph, wait_until
 from shuffleseg_core.export.description_writer import with_description
@@ -22,7 +23,6 @@ from shuffleseg_core.segmenter import Segmenter
 from shuffleseg_core.tflite_file import TFLiteFile
 from shuffleseg_ros import segmentation_node
 from shuffleseg_ros.image_conversion import to_rgb
-from test_segmentation_node import MODULE, Camera, frame, ids
 
 NODE = "/segmentation"
 
@@ -172,7 +172,10 @@ def test_the_old_model_labels_until_the_new_one_is_warm(
     executor.add_node(node)
     spinning = threading.Thread(target=executor.spin, daemon=True)
     spinning.start()
-    labels, publisher = graph.inbox("/swapped/segmentation/labels"), graph.publisher("/swapped/image")
+    labels, publisher = (
+        graph.inbox("/swapped/segmentation/labels"),
+        graph.publisher("/swapped/image"),
+    )
     sent = frame(seed=4)
 
     def label():
@@ -229,7 +232,9 @@ def test_the_old_model_labels_until_the_new_one_is_warm(
         ("cameras", ["front"], ""),
     ],
 )
-def test_a_bad_value_is_refused_and_changes_nothing(graph, camera, node, tiny_tflite, name, value, reason):
+def test_a_bad_value_is_refused_and_changes_nothing(
+    graph, camera, node, tiny_tflite, name, value, reason
+):
     request = {name: value}
     (told,) = graph.set_parameters(NODE, **request)
     assert told and reason in told

@@ -13,12 +13,12 @@ import numpy as np
 from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Float64MultiArray, String
+from test_segmentation_node import MODULE, Camera, frame, ids
 
 from ros_graph import RosProcess, graph, wait_until
 from shuffleseg_core.image_file import write_png
 from shuffleseg_core.segmenter import Segmenter
 from shuffleseg_ros.image_conversion import to_rgb
-from test_segmentation_node import MODULE, Camera, frame, ids
 
 NODE = "/segmentation"
 UNLABELLED = 255

@@ -192,7 +192,10 @@ def test_levels_of_the_process(health, limits, level, words):
 def test_values_are_texts_in_the_order_of_the_stages():
     clock = Clock()
     statistics = FrameStatistics(clock=clock)
-    assert dict(diagnostics_report.camera_values(statistics.snapshot()))["age of newest frame (s)"] == ""
+    assert (
+        dict(diagnostics_report.camera_values(statistics.snapshot()))["age of newest frame (s)"]
+        == ""
+    )
     statistics.frame_received()
     statistics.frame_labelled({**stages(0.02), "convert": 0.001, "wait": 0.0})
     pairs = diagnostics_report.camera_values(statistics.snapshot())

@@ -24,6 +24,4 @@ def test_the_yaml_files_hold_every_parameter_with_its_default():
         written = yaml.safe_load(texts[f"config/{file}"])["/**"]["ros__parameters"]
         declared = {p.name: p.default for p in parameter_docs.NODES[node]}
         assert written == declared
-        assert {n: type(v) for n, v in written.items()} == {
-            n: type(v) for n, v in declared.items()
-        }
+        assert {n: type(v) for n, v in written.items()} == {n: type(v) for n, v in declared.items()}

@@ -501,9 +501,7 @@ def test_what_it_cannot_start_with_is_one_error_and_a_failure(tiny_tflite):
     ]
     started = [
         (
-            RosProcess(
-                MODULE, {"model": str(tiny_tflite), **parameters}, ["-r", f"__ns:=/bad{i}"]
-            ),
+            RosProcess(MODULE, {"model": str(tiny_tflite), **parameters}, ["-r", f"__ns:=/bad{i}"]),
             pattern,
         )
         for i, (parameters, pattern) in enumerate(cases)
