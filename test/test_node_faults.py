@@ -115,13 +115,16 @@ def test_a_thousand_malformed_messages(graph, start, transport, topic, message_t
     start(image_transport=transport)
     camera.label(good())
     random = np.random.default_rng(0)
-    for _ in range(1100):
-        camera.publisher.publish(graph.stamp(bad(random)))
-        camera.label(good())
-    told = values(camera.status(lambda s: int(values(s)["frames failed"]) > 0))
-    # One that came while another was in work was displaced by a good one.
-    assert int(told["frames failed"]) >= 1000
-    assert int(told["frames labelled"]) >= 1100
+    failed = rounds = 0
+    while failed < 1000:  # some are displaced by the good one behind them
+        rounds += 1
+        assert rounds <= 20
+        for _ in range(250):
+            camera.publisher.publish(graph.stamp(bad(random)))
+            camera.label(good())
+        told = values(camera.status(lambda _: True))
+        failed = int(told["frames failed"])
+    assert int(told["frames labelled"]) >= 250 * rounds
     assert sum(key.startswith("frames failed: ") for key in told) >= 2
     camera.status(lambda s: s.level == OK, keep_sending=good())
     graph.node.destroy_publisher(camera.publisher)
