@@ -1,10 +1,13 @@
 """Plays a drive to the segmentation node; ends when the drive does.
 
 ros2 launch shuffleseg_ros replay.launch.py drive:=/path/to/images rviz:=true
+ros2 launch shuffleseg_ros replay.launch.py drive:=/path/to/video.mp4 loop:=true
+ros2 launch shuffleseg_ros replay.launch.py drive:=/path/to/rosbag2 clock:=true
+
+Further arguments are those of segmentation.launch.py.
 """
 
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, Shutdown
-from launch.conditions import IfCondition
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
@@ -18,17 +21,9 @@ PLAYER_ARGUMENTS = (
     ("topic", "", str, "Image topic of a rosbag2; empty: its only one."),
     ("rate", "0.0", float, "Frames a second; 0.0: the drive's own timing."),
     ("loop", "false", bool, "Begin again at the end instead of ending."),
+    ("encoding", "rgb8", str, "Encoding of the images: rgb8 or bgr8."),
 )
-NODE_ARGUMENTS = (
-    ("model", "", "A .tflite model or a shipped one's name; empty: as the parameter file says."),
-    ("num_threads", "", "Threads of the inference; empty: as the parameter file says."),
-    (
-        "params_file",
-        PathJoinSubstitution([FindPackageShare("shuffleseg_ros"), "config", "segmentation.yaml"]),
-        "YAML file of parameters for the segmentation node.",
-    ),
-    ("log_level", "info", "debug, info, warn, error or fatal."),
-)
+IMAGE = "camera/image"  # in the namespace
 
 
 def generate_launch_description():
@@ -37,27 +32,34 @@ def generate_launch_description():
         [
             *(
                 DeclareLaunchArgument(name, default_value=default, description=description)
-                for name, default, *_, description in PLAYER_ARGUMENTS + NODE_ARGUMENTS
+                for name, default, _, description in PLAYER_ARGUMENTS
             ),
             DeclareLaunchArgument(
-                "rviz",
+                "clock",
                 default_value="false",
-                description="Show camera, colours and overlay in RViz.",
+                description="Publish the drive's own time on /clock, for the node to go by.",
+            ),
+            DeclareLaunchArgument(
+                "use_sim_time",
+                default_value=LaunchConfiguration("clock"),
+                description="Take the time from /clock.",
+            ),
+            DeclareLaunchArgument(
+                "respawn",
+                default_value="false",
+                description="Start the node again, 2 s after it died.",
             ),
             IncludeLaunchDescription(
                 PythonLaunchDescriptionSource(
                     PathJoinSubstitution([share, "launch", "segmentation.launch.py"])
                 ),
-                launch_arguments=[
-                    ("image", "/camera/image"),
-                    *((name, LaunchConfiguration(name)) for name, *_ in NODE_ARGUMENTS),
-                ],
+                launch_arguments=[("image", IMAGE)],
             ),
             Node(
                 package="shuffleseg_ros",
                 executable="drive_player",
                 name="drive_player",
-                namespace="camera",
+                namespace=LaunchConfiguration("namespace"),
                 output="screen",
                 parameters=[
                     PathJoinSubstitution([share, "config", "drive_player.yaml"]),
@@ -65,17 +67,15 @@ def generate_launch_description():
                         name: ParameterValue(LaunchConfiguration(name), value_type=kind)
                         for name, _, kind, _ in PLAYER_ARGUMENTS
                     },
+                    {
+                        "publish_clock": ParameterValue(
+                            LaunchConfiguration("clock"), value_type=bool
+                        )
+                    },
                 ],
+                remappings=[("image", IMAGE), ("camera_info", "camera/camera_info")],
                 arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
                 on_exit=Shutdown(reason="the drive is over"),
-            ),
-            Node(
-                package="rviz2",
-                executable="rviz2",
-                name="rviz2",
-                output="screen",
-                arguments=["-d", PathJoinSubstitution([share, "config", "segmentation.rviz"])],
-                condition=IfCondition(LaunchConfiguration("rviz")),
             ),
         ]
     )

@@ -1,9 +1,13 @@
-"""The segmentation node on one camera.
+"""The segmentation node; RViz and the browser view beside it where asked for.
 
 ros2 launch shuffleseg_ros segmentation.launch.py image:=/camera/image_raw
+
+The other launch files include this one, so its arguments are theirs too.
 """
 
+import yaml
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -11,18 +15,34 @@ from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchDescription
 
+CONFIG = (FindPackageShare("shuffleseg_ros"), "config")
 ARGUMENTS = (
-    ("image", "/camera/image", "Topic of the camera images."),
-    ("model", "", "A .tflite model or a shipped one's name; empty: as the parameter file says."),
-    ("num_threads", "", "Threads of the inference; empty: as the parameter file says."),
+    (
+        "image",
+        "/camera/image",
+        "Topic of the images; of named cameras front=/front/image_raw,left=/cam2/image_raw, where "
+        "one that is left out has its name and /image.",
+    ),
+    ("namespace", "", "Namespace of all that is started here."),
     (
         "params_file",
-        PathJoinSubstitution([FindPackageShare("shuffleseg_ros"), "config", "segmentation.yaml"]),
+        PathJoinSubstitution([*CONFIG, "segmentation.yaml"]),
         "YAML file of node parameters.",
     ),
-    ("namespace", "", "Namespace of the node."),
     ("log_level", "info", "debug, info, warn, error or fatal."),
+    ("respawn", "true", "Start the node again, 2 s after it died."),
+    ("rviz", "false", "Show camera, colours and overlay in RViz."),
+    ("rviz_config", PathJoinSubstitution([*CONFIG, "segmentation.rviz"]), "What RViz shows."),
+    ("view", "false", "Show camera, classes and latencies in a browser."),
 )
+PARAMETERS = (
+    ("model", str, "A .tflite model or a shipped one's name."),
+    ("num_threads", int, "Threads of the inference."),
+    ("image_transport", str, "raw or compressed."),
+    ("autostart", bool, "Bring the node up to active; false leaves that to somebody else."),
+    ("use_sim_time", bool, "Take the time from /clock."),
+)
+EMPTY = "Empty: as the parameter file says."
 
 
 def generate_launch_description():
@@ -32,26 +52,92 @@ def generate_launch_description():
                 DeclareLaunchArgument(name, default_value=default, description=description)
                 for name, default, description in ARGUMENTS
             ),
-            OpaqueFunction(function=_node),
+            DeclareLaunchArgument(
+                "cameras", default_value="", description=f"Names of cameras, as front,left. {EMPTY}"
+            ),
+            *(
+                DeclareLaunchArgument(name, default_value="", description=f"{description} {EMPTY}")
+                for name, _, description in PARAMETERS
+            ),
+            OpaqueFunction(function=_nodes),
         ]
     )
 
 
-def _node(context):
-    parameters = [LaunchConfiguration("params_file")]
+def _nodes(context):
     # An empty argument must not hide what the parameter file says.
-    for name, kind in (("model", str), ("num_threads", int)):
-        if LaunchConfiguration(name).perform(context):
-            parameters.append({name: ParameterValue(LaunchConfiguration(name), value_type=kind)})
+    given = {
+        name: ParameterValue(LaunchConfiguration(name), value_type=kind)
+        for name, kind, _ in PARAMETERS
+        if LaunchConfiguration(name).perform(context)
+    }
+    time = {name: value for name, value in given.items() if name == "use_sim_time"}
+    names = LaunchConfiguration("cameras").perform(context)
+    if names:
+        cameras = given["cameras"] = names.split(",")
+    else:
+        cameras = _cameras_in(LaunchConfiguration("params_file").perform(context))
+    images = _image_remappings(LaunchConfiguration("image").perform(context))
+    everywhere = {
+        "namespace": LaunchConfiguration("namespace"),
+        "output": "screen",
+    }
     return [
         Node(
             package="shuffleseg_ros",
             executable="segmentation_node",
             name="segmentation",
-            namespace=LaunchConfiguration("namespace"),
-            output="screen",
-            parameters=parameters,
-            remappings=[("image", LaunchConfiguration("image"))],
+            parameters=[LaunchConfiguration("params_file"), *([given] if given else [])],
+            remappings=images,
             arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
-        )
+            respawn=LaunchConfiguration("respawn"),
+            respawn_delay=2.0,
+            **everywhere,
+        ),
+        Node(
+            package="shuffleseg_ros",
+            executable="segmentation_view",
+            name="segmentation_view",
+            parameters=[{"cameras": cameras, "node": "segmentation", **time}],
+            remappings=images,
+            condition=IfCondition(LaunchConfiguration("view")),
+            **everywhere,
+        ),
+        Node(
+            package="rviz2",
+            executable="rviz2",
+            name="rviz2",
+            parameters=[time] if time else [],
+            remappings=_rviz_remappings(cameras, dict(images)),
+            arguments=["-d", LaunchConfiguration("rviz_config")],
+            condition=IfCondition(LaunchConfiguration("rviz")),
+            **everywhere,
+        ),
     ]
+
+
+def _cameras_in(params_file):
+    """The parameter `cameras` of a parameter file; one without a name where it has none."""
+    with open(params_file, encoding="utf-8") as file:
+        sections = (yaml.safe_load(file) or {}).values()
+    found = [section.get("ros__parameters", {}).get("cameras") for section in sections]
+    return next(filter(None, found), [""])
+
+
+def _image_remappings(image):
+    """[(the node's topic, the camera's)] from the argument `image`."""
+    pairs = (one.rpartition("=") for one in image.split(",") if one)
+    return [(f"{camera}/image" if camera else "image", topic) for camera, _, topic in pairs]
+
+
+def _rviz_remappings(cameras, images):
+    """From the topics of the RViz configurations, which are absolute, to those of this launch."""
+    remappings = []
+    for camera in cameras:
+        prefix = f"{camera}/" if camera else ""
+        shown = f"/{prefix}image" if camera else "/camera/image"
+        remappings.append((shown, images.get(f"{prefix}image", f"{prefix}image")))
+        for view in ("color", "overlay"):
+            topic = f"segmentation/{prefix}{view}"
+            remappings.append((f"/{topic}", topic))
+    return remappings

@@ -47,10 +47,12 @@ class BagFrames:
     Attributes:
         path: of the bag.
         topic: the one in use.
+        start: time of its first image in nanoseconds since 1970, None before that was read.
     """
 
     truth = False
     rate = None  # every frame has its own time
+    start = None
 
     def __init__(self, path, topic=None):
         """`topic` may be left out where the bag has one image topic. Raises UserError."""
@@ -82,7 +84,8 @@ class BagFrames:
                 if connection is None:  # raw tells why there are no more
                     yield Frame(f"{index:06d}", None, error=f"{self.path}: {raw}")
                     return
-                start = nanoseconds if start is None else start
+                if start is None:
+                    self.start = start = nanoseconds
                 image, error = None, None
                 try:
                     image = message_to_rgb(typestore.deserialize_cdr(raw, connection.msgtype))

@@ -1,17 +1,22 @@
 """The ROS 2 node `drive_player`: plays a drive as if it were a camera.
 
-Publishes `image` (rgb8), `camera_info` and, for drives with ground truth, `~/truth` (mono8 class
-ids, made while someone subscribes), all with the same stamp. A drive is the synthetic one, a folder
-of images, a video or a rosbag2.
+Publishes `image` (rgb8 or bgr8), `camera_info` and, for drives with ground truth, `~/truth` (mono8
+class ids, made while someone subscribes), all with the same stamp. With `publish_clock` that is the
+time of /clock, which it then publishes too. A drive is the synthetic one, a folder of images, a
+video or a rosbag2.
 """
 
 import sys
 import time
 
+import cv2
+from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
+from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
@@ -38,6 +43,13 @@ PARAMETERS = (
         1000.0,
     ),
     NodeParameter("loop", False, "Begin again at the end instead of exiting."),
+    NodeParameter(
+        "publish_clock",
+        False,
+        "Publish /clock and stamp with its time: a rosbag2's own, else the time of day of the "
+        "start. A loop sets it back each time.",
+    ),
+    NodeParameter("encoding", "rgb8", "Encoding of image.", choices=("rgb8", "bgr8")),
     NodeParameter("frame_id", "camera_optical_frame", "frame_id of every message."),
     NodeParameter(
         "horizontal_fov",
@@ -70,6 +82,7 @@ PARAMETERS = (
 # player wait for a slow one.
 QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 LATE = 0.5  # seconds behind schedule after which the schedule is moved instead of hurrying
+CLOCK_PERIOD = 0.01  # seconds between two messages on /clock
 
 
 class DrivePlayer(Node):
@@ -96,8 +109,11 @@ class DrivePlayer(Node):
         self._image = self.create_publisher(Image, "image", QOS)
         self._camera_info = self.create_publisher(CameraInfo, "camera_info", QOS)
         self._truth = self.create_publisher(Image, "~/truth", QOS)
-        self._image_message = OutgoingImage("rgb8", Image)
+        self._image_message = OutgoingImage(self._value("encoding"), Image)
         self._truth_message = OutgoingImage("mono8", Image)
+        self._drive_clock = (
+            _DriveClock(self, self._source) if self._value("publish_clock") else None
+        )
         self._throttle = LogThrottle()
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self)
@@ -119,9 +135,12 @@ class DrivePlayer(Node):
         self.get_logger().info(f"playing {drive} on {self._image.topic_name}")
         start = time.monotonic()
         played = unreadable = 0
-        for since_start, frame in self._frames:
+        for since_start, into_round, frame in self._frames:
             start += self._lateness(start + since_start)
-            self._spin_until(start + since_start)
+            due = start + since_start
+            if self._drive_clock:
+                self._drive_clock.approach(due, into_round)
+            self._spin_until(due)
             if frame.image is None:
                 unreadable += 1
                 line = self._throttle.admit(
@@ -149,9 +168,14 @@ class DrivePlayer(Node):
         return min(len(nodes), self._image.get_subscription_count())
 
     def _publish(self, frame):
-        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._value("frame_id"))
+        now = self._drive_clock.reach() if self._drive_clock else self.get_clock().now()
+        header = Header(stamp=now.to_msg(), frame_id=self._value("frame_id"))
         height, width = frame.image.shape[:2]
-        self._image_message.pixels(height, width)[...] = frame.image
+        pixels = self._image_message.pixels(height, width)
+        if self._value("encoding") == "bgr8":
+            cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR, dst=pixels)
+        else:
+            pixels[...] = frame.image
         self._image.publish(self._image_message.message(header))
         self._camera_info.publish(
             CameraInfo(
@@ -184,6 +208,39 @@ class DrivePlayer(Node):
 
     def _value(self, name):
         return self.get_parameter(name).value
+
+
+class _DriveClock:
+    """Publishes a drive's time on /clock, on the way from frame to frame and at each of them.
+
+    It never runs past the next frame, so that only a new round sets it back.
+    """
+
+    def __init__(self, node, source):
+        self._publisher = node.create_publisher(ClockMessage, "/clock", QOS)
+        self._source = source
+        self._begin = time.time_ns()  # where the source has no time of its own
+        self._due = self._into_round = 0.0
+        node.create_timer(CLOCK_PERIOD, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def approach(self, due, into_round):
+        """The next frame comes at time.monotonic() `due`, `into_round` seconds into its round."""
+        self._due, self._into_round = due, into_round
+
+    def reach(self):
+        """Publish the frame's time and return it, as rclpy's Time."""
+        return self._publish(self._into_round)
+
+    def _tick(self):
+        remaining = self._due - time.monotonic()
+        if 0 < remaining <= self._into_round:
+            self._publish(self._into_round - remaining)
+
+    def _publish(self, into_round):
+        begin = getattr(self._source, "start", None) or self._begin
+        now = Time(nanoseconds=begin + round(into_round * 1e9))
+        self._publisher.publish(ClockMessage(clock=now.to_msg()))
+        return now
 
 
 def main(args=None):

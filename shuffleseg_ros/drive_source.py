@@ -26,7 +26,9 @@ def open_drive(drive, *, topic="", seed=0, width=640, height=360, num_frames=300
 
 
 def timed_frames(source, rate=0.0, loop=False):
-    """Yields (seconds since the start, Frame) in order; with `loop` again and again, for ever.
+    """Yields (seconds since the start, seconds into the round, Frame) in order.
+
+    With `loop` rounds follow each other for ever; else the two times are the same.
 
     rate: frames a second; 0 keeps the time of each frame. Frames that have none come at the
     source's own rate, 15 Hz if it has none either. Raises UserError at the end of a round without
@@ -46,7 +48,7 @@ def timed_frames(source, rate=0.0, loop=False):
                 since = index / own_rate
             previous, last = last, since
             readable = readable or frame.image is not None
-            yield begin + since, frame
+            yield begin + since, since, frame
         if last is not None and not readable:
             raise UserError(f"no frame of the drive can be read; the last: {frame.error}")
         if not loop or last is None:

@@ -96,7 +96,7 @@ def _range(parameter):
         return ", ".join(parameter.choices)
     if parameter.minimum is None:
         return ""
-    return f"{parameter.minimum:g} to {parameter.maximum:g}"
+    return f"{parameter.minimum:.12g} to {parameter.maximum:.12g}"
 
 
 def main(root="."):

@@ -6,6 +6,7 @@ import itertools
 import math
 import signal
 import threading
+import time
 
 import pytest
 
@@ -13,6 +14,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy): pip install .[ros]")
 
 import cv2
 import numpy as np
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo
 
 from ros_graph import RosProcess, graph
@@ -138,6 +140,57 @@ def test_a_loop_goes_on_until_it_is_told_to_end(graph, tmp_path):
         player.process.assert_clean_end(player.process.stop(signal.SIGINT))
 
 
+def nanoseconds(stamp):
+    return stamp.sec * 10**9 + stamp.nanosec
+
+
+@pytest.fixture
+def clock(graph):
+    inbox = graph.inbox("/clock", Clock)
+    yield lambda: [nanoseconds(message.clock) for message in inbox.messages()]
+    inbox.close()
+
+
+def test_the_clock_of_a_bag(graph, clock, tmp_path):
+    pytest.importorskip("rosbags")
+    frames = [Frame(str(i), image) for i, image in enumerate(pictures(4))]
+    write_bag(frames, tmp_path / "bag", rate=10, start=1000.5)
+    with Player(
+        graph, {"drive": str(tmp_path / "bag"), "publish_clock": True, "rate": 0.0}
+    ) as player:
+        assert player.process.wait() == 0
+        images = player.images.wait_for_count(4)
+    stamps = [nanoseconds(image.header.stamp) for image in images]
+    assert stamps == [round((1000.5 + 0.1 * i) * 1e9) for i in range(4)]
+    ticks = clock()
+    assert ticks == sorted(ticks) and ticks[-1] == stamps[-1]
+    assert set(ticks) - set(stamps), "no tick between the frames"
+
+
+def test_a_loop_sets_the_clock_back(graph, clock, tmp_path):
+    folder = write_folder(tmp_path, pictures(3))
+    with Player(
+        graph, {"drive": str(folder), "loop": True, "publish_clock": True, "rate": 20.0}
+    ) as player:
+        images = player.images.wait_for_count(9)
+    stamps = [nanoseconds(image.header.stamp) for image in images[:9]]
+    assert stamps == [stamps[0] + i * 50_000_000 for i in range(3)] * 3
+    assert abs(stamps[0] - time.time_ns()) < 60 * 10**9
+    ticks = clock()
+    assert [after for before, after in itertools.pairwise(ticks) if after < before][:2] == [
+        stamps[0]
+    ] * 2
+
+
+def test_it_plays_bgr8_as_most_cameras_do(graph, tmp_path):
+    sent = pictures(1)
+    folder = write_folder(tmp_path, sent)
+    with Player(graph, {"drive": str(folder), "encoding": "bgr8"}) as player:
+        (image,) = player.images.wait_for_count(1)
+    assert image.encoding == "bgr8" and np.array_equal(to_rgb(image), sent[0])
+    assert bytes(image.data) == sent[0][..., ::-1].tobytes()
+
+
 def test_it_waits_for_a_subscriber_and_ends_cleanly_meanwhile():
     with RosProcess(
         MODULE, {"num_frames": 1, "width": 32, "height": 32}, ["-r", "__ns:=/lonely"]
@@ -191,7 +244,7 @@ def test_a_video_is_opened_as_one(tmp_path):
         writer.write(picture)
     writer.release()
     source = open_drive(path)
-    assert [time for time, _ in timed_frames(source)] == pytest.approx([0, 0.2, 0.4])
+    assert [time for time, *_ in timed_frames(source)] == pytest.approx([0, 0.2, 0.4])
 
 
 PIXEL = np.zeros((1, 1, 3), np.uint8)
@@ -220,7 +273,7 @@ class Drive:
     ],
 )
 def test_the_times_of_frames(drive, rate, times):
-    assert [time for time, _ in timed_frames(drive, rate)] == pytest.approx(times)
+    assert [time for time, *_ in timed_frames(drive, rate)] == pytest.approx(times)
 
 
 @pytest.mark.parametrize(
@@ -233,14 +286,16 @@ def test_the_times_of_frames(drive, rate, times):
     ],
 )
 def test_the_times_of_frames_in_a_loop(drive, rate, times):
-    looped = itertools.islice(timed_frames(drive, rate, loop=True), len(times) or None)
-    assert [time for time, _ in looped] == pytest.approx(times)
+    looped = list(itertools.islice(timed_frames(drive, rate, loop=True), len(times) or None))
+    assert [time for time, *_ in looped] == pytest.approx(times)
+    own = [time for time, *_ in timed_frames(drive, rate)]
+    assert [time for _, time, _ in looped] == pytest.approx((own * 7)[: len(times)])
 
 
 @pytest.mark.parametrize("loop", [False, True])
 def test_a_drive_without_any_readable_frame_ends_after_one_round(loop):
     frames = timed_frames(Drive([None] * 3, image=None), loop=loop)
-    assert [next(frames)[1].image for _ in range(3)] == [None] * 3
+    assert [next(frames)[-1].image for _ in range(3)] == [None] * 3
     with pytest.raises(UserError, match="no frame of the drive can be read; the last: bad"):
         next(frames)
 
