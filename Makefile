@@ -106,7 +106,7 @@ endif
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Adding what training and tests need (TensorFlow; some minutes; once)"
-	$(INSTALL) --no-build-isolation -e ".[$(ROS_EXTRA)demo,benchmark,train,train-jax,dev]"
+	$(INSTALL) --no-build-isolation -e ".[$(ROS_EXTRA)demo,view,benchmark,train,train-jax,dev]"
 	@touch $@
 
 # After changing requirements in setup.py. (backports.strenum 1.3 refuses Python 3.11 and later,

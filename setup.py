@@ -101,6 +101,9 @@ setup(
         "train": [*TRAINING, "tensorflow-cpu>=2.19,<2.22"],
         # Training without TensorFlow; on a GPU machine install jax[cuda12] beside it.
         "train-jax": [*TRAINING, "jax>=0.4.34"],
+        # The browser view. 0.23.1 is the last that takes numpy 1, which ROS 2 is built for up to
+        # Kilted.
+        "view": ["rerun-sdk>=0.23.1,<0.42"],
         # threadpoolctl limits BLAS's threads while the machine's own rate is measured; the others
         # are runtimes to compare with. Never on a robot.
         "benchmark": [
@@ -127,6 +130,7 @@ setup(
         "console_scripts": [
             "shuffleseg = shuffleseg_core.cli:main",
             "segmentation_node = shuffleseg_ros.executables:segmentation_node",
+            "segmentation_view = shuffleseg_ros.executables:segmentation_view",
             "drive_player = shuffleseg_ros.executables:drive_player",
         ],
         "shuffleseg.recordings": ["rosbag2 = shuffleseg_ros.bag_recording"],

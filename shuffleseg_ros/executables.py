@@ -8,6 +8,10 @@ def segmentation_node():
     return _main("segmentation_node")
 
 
+def segmentation_view():
+    return _main("segmentation_view")
+
+
 def drive_player():
     return _main("drive_player")
 
