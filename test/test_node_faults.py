@@ -141,6 +141,14 @@ def test_a_player_is_killed_and_comes_back(graph, camera, start):
         camera.status(lambda s: s.level == STALE)
 
 
+def test_a_node_killed_outright_labels_again_once_it_is_back(graph, camera, tiny_tflite):
+    """As under respawn; test_launch_files has that under the real launch system."""
+    for _ in range(2):
+        with RosProcess(MODULE, {"model": str(tiny_tflite)}) as process:
+            camera.label(frame())
+            process.stop(signal.SIGKILL)
+
+
 class Deaf:
     """A subscriber in a process of its own that is stopped, so that it never reads."""
 
