@@ -147,7 +147,7 @@ def _rviz_remappings(cameras, images):
         prefix = f"{camera}/" if camera else ""
         shown = f"/{prefix}image" if camera else "/camera/image"
         remappings.append((shown, images.get(f"{prefix}image", f"{prefix}image")))
-        for view in ("color", "overlay"):
+        for view in ("color", "overlay", "confidence"):
             topic = f"segmentation/{prefix}{view}"
             remappings.append((f"/{topic}", topic))
     return remappings

@@ -11,7 +11,7 @@ TIMELINE = "stamp"
 SECONDS = 30  # of latencies in a plot
 SERIES = {"total": (240, 180, 40), "inference": (80, 190, 120), "latency": (230, 80, 80)}
 # A class's row in the legend, in its picture's pixels.
-_ROW, _ROW_WIDTH = 20, 120
+_ROW, _ROW_WIDTH = 36, 120
 
 
 class RerunView:
@@ -56,7 +56,7 @@ class RerunView:
         ids = np.array([id_ for id_, _, _ in classes], np.uint8)
         rows = np.repeat(np.repeat(ids[:, None], _ROW, axis=0), _ROW_WIDTH, axis=1)
         log("classes/colors", rr.SegmentationImage(rows, opacity=1.0), static=True)
-        centres = [(_ROW_WIDTH / 2, _ROW * (row + 0.3)) for row in range(len(classes))]
+        centres = [(_ROW_WIDTH / 2, _ROW * (row + 0.35)) for row in range(len(classes))]
         names = rr.Points2D(
             centres,
             labels=[name for _, name, _ in classes],

@@ -12,7 +12,6 @@ import sys
 import time
 
 import cv2
-import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
@@ -21,8 +20,8 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Float64MultiArray, String
 
 from shuffleseg_core.errors import UserError
-from shuffleseg_ros.image_conversion import ImageError, to_rgb
-from shuffleseg_ros.image_subscription import ImageSubscription
+from shuffleseg_ros.image_conversion import ImageError, decode, to_rgb
+from shuffleseg_ros.image_subscription import TRANSPORTS, ImageSubscription
 from shuffleseg_ros.log_throttle import LogThrottle
 from shuffleseg_ros.node_main import run_node
 from shuffleseg_ros.node_parameters import NodeParameter, declare_parameters
@@ -38,7 +37,7 @@ PARAMETERS = (
         "image_transport",
         "raw",
         "compressed takes sensor_msgs/CompressedImage from IMAGE/compressed.",
-        choices=("raw", "compressed"),
+        choices=tuple(TRANSPORTS),
     ),
     NodeParameter(
         "bind",
@@ -182,11 +181,10 @@ class _Camera:
         self._labelled = 0.0  # time.monotonic() of the newest labels
         self.forget()
         image = f"{name}/image" if name else "image"
-        if node.get_parameter("image_transport").value == "compressed":
-            topic = node.resolve_topic_name(image) + "/compressed"
-            node.create_subscription(CompressedImage, topic, self._receive_picture, _NEWEST)
-        else:
-            self._subscription = ImageSubscription(node, image, self._receive_picture)
+        transport = node.get_parameter("image_transport").value
+        self._subscription = ImageSubscription(
+            node, image, self._receive_picture, transport=transport
+        )
         node.create_subscription(Image, prefix + "labels", self._receive_labels, _NEWEST)
         node.create_subscription(Float64MultiArray, prefix + "timing", self._receive_timing, _SMALL)
 
@@ -248,18 +246,9 @@ def _nanoseconds(stamp):
 
 def _pixels(message):
     """uint8 [h, w, 3] RGB of an Image or CompressedImage; raises ImageError."""
-    if not isinstance(message, CompressedImage):
-        return to_rgb(message)
-    data = np.frombuffer(message.data, np.uint8) if len(message.data) else None
-    try:
-        pixels = None if data is None else cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except cv2.error:
-        pixels = None
-    if pixels is None:
-        raise ImageError(
-            f"{message.format!r} of {len(message.data)} bytes cannot be decoded", "compressed"
-        )
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    if isinstance(message, CompressedImage):
+        return cv2.cvtColor(decode(message)[0], cv2.COLOR_BGR2RGB)
+    return to_rgb(message)
 
 
 def _label_pixels(message):

@@ -69,7 +69,10 @@ def test_rviz_shows_camera_colours_and_overlay():
     displays = config["Visualization Manager"]["Displays"]
     assert {display["Class"] for display in displays} == {"rviz_default_plugins/Image"}
     topics = {display["Topic"]["Value"]: display["Topic"] for display in displays}
-    assert set(topics) == {"/camera/image", "/segmentation/color", "/segmentation/overlay"}
+    assert set(topics) == {
+        "/camera/image",
+        *(f"/segmentation/{output}" for output in ("color", "overlay", "confidence")),
+    }
     assert topics["/camera/image"]["Reliability Policy"] == "Best Effort"
 
 
