@@ -83,7 +83,10 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", sorted(glob("launch/*.launch.py"))),
-        (f"share/{NAME}/config", sorted(glob("config/*"))),
+        *(
+            (f"share/{NAME}/{folder}", sorted(glob(f"{folder}/*.*")))
+            for folder in ("config", "config/sros2", "config/systemd")
+        ),
     ],
     install_requires=[
         "setuptools",

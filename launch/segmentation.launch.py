@@ -34,6 +34,7 @@ ARGUMENTS = (
     ("rviz", "false", "Show camera, colours and overlay in RViz."),
     ("rviz_config", PathJoinSubstitution([*CONFIG, "segmentation.rviz"]), "What RViz shows."),
     ("view", "false", "Show camera, classes and latencies in a browser."),
+    ("view_bind", "127.0.0.1", "IP address that the view listens on; 0.0.0.0: every network."),
 )
 PARAMETERS = (
     ("model", str, "A .tflite model or a shipped one's name."),
@@ -71,7 +72,8 @@ def _nodes(context):
         for name, kind, _ in PARAMETERS
         if LaunchConfiguration(name).perform(context)
     }
-    time = {name: value for name, value in given.items() if name == "use_sim_time"}
+    time = {name: given[name] for name in given if name == "use_sim_time"}
+    transport = {name: given[name] for name in given if name == "image_transport"}
     names = LaunchConfiguration("cameras").perform(context)
     if names:
         cameras = given["cameras"] = names.split(",")
@@ -98,7 +100,15 @@ def _nodes(context):
             package="shuffleseg_ros",
             executable="segmentation_view",
             name="segmentation_view",
-            parameters=[{"cameras": cameras, "node": "segmentation", **time}],
+            parameters=[
+                {
+                    "cameras": cameras,
+                    "node": "segmentation",
+                    "bind": LaunchConfiguration("view_bind"),
+                    **transport,
+                    **time,
+                }
+            ],
             remappings=images,
             condition=IfCondition(LaunchConfiguration("view")),
             **everywhere,

@@ -1,7 +1,7 @@
 """The ROS 2 node that stands for a camera in `shuffleseg benchmark-node`: does little but publish.
 
-Publishes `image`, from messages made before the first. frame_id is the number of the frame, which
-the node's labels carry on.
+Publishes `image`, or those of several cameras in turn, from messages made before the first. frame_id
+is the number of the frame, which the node's labels carry on.
 """
 
 import array
@@ -31,8 +31,9 @@ ENCODINGS = {
 
 PARAMETERS = (
     NodeParameter("images", "", ".npy file of the images, uint8 [N, height, width, 3] in RGB."),
+    NodeParameter("topics", ["image"], "Of the cameras, between whose frames the times are equal."),
     NodeParameter("encoding", "bgr8", "Of the messages.", choices=tuple(ENCODINGS)),
-    NodeParameter("rate", 30.0, "Frames a second.", 1.0, 1000.0),
+    NodeParameter("rate", 30.0, "Frames a second, of all cameras together.", 1.0, 1000.0),
     NodeParameter("num_frames", 1000, "After which it ends.", 1, 10**8),
     NodeParameter(
         "start_delay", 1.0, "Seconds between the first subscriber and the first frame.", 0.0, 60.0
@@ -64,11 +65,13 @@ class BenchmarkCamera(Node):
         declare_parameters(self, PARAMETERS)
         images = np.load(self._value("images"), mmap_mode="r")
         self._messages = [camera_message(rgb, self._value("encoding")) for rgb in images]
-        self._publisher = self.create_publisher(Image, "image", QOS)
+        self._publishers = [
+            self.create_publisher(Image, topic, QOS) for topic in self._value("topics")
+        ]
 
     def play(self):
         """Publish all frames at their times; one that is late does not make the others hurry."""
-        while not self._publisher.get_subscription_count():
+        while not all(one.get_subscription_count() for one in self._publishers):
             self._sleep_until(time.monotonic() + 0.05)
         due = time.monotonic() + self._value("start_delay")
         period = 1 / self._value("rate")
@@ -77,9 +80,10 @@ class BenchmarkCamera(Node):
             message = self._messages[number % len(self._messages)]
             message.header.frame_id = str(number)
             message.header.stamp = self.get_clock().now().to_msg()
-            self._publisher.publish(message)
+            self._publishers[number % len(self._publishers)].publish(message)
             due = max(due + period, time.monotonic())
-        self._publisher.wait_for_all_acked(Duration(seconds=2))
+        for publisher in self._publishers:
+            publisher.wait_for_all_acked(Duration(seconds=2))
 
     def close(self):
         self.destroy_node()

@@ -28,7 +28,7 @@ from shuffleseg_ros.process_health import ProcessHealth
 _START_TIMEOUT = 60.0  # seconds for each step until the first label image; seconds are usual
 _END_TIMEOUT = 5.0  # seconds for the node to tell of the last frames
 _PHASE = 100  # frames between two changes of subscribers, fewer in short runs
-_QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
+QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
 
 
 class _Probe(Node):
@@ -42,8 +42,8 @@ class _Probe(Node):
         self.recording = Recording()
         self.diagnostics = 0  # messages
         self._overlay = None
-        self.create_subscription(Image, "segmentation/labels", self._labels, _QOS, raw=True)
-        self.create_subscription(Float64MultiArray, "segmentation/timing", self._timing, _QOS)
+        self.create_subscription(Image, "segmentation/labels", self._labels, QOS, raw=True)
+        self.create_subscription(Float64MultiArray, "segmentation/timing", self._timing, QOS)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._diagnose, 10)
         self.recording.changes.append((0.0, False))
 
@@ -51,7 +51,7 @@ class _Probe(Node):
         """Subscribe to overlays, or no more if they are subscribed to."""
         if self._overlay is None:
             self._overlay = self.create_subscription(
-                Image, "segmentation/overlay", self._overlays, _QOS, raw=True
+                Image, "segmentation/overlay", self._overlays, QOS, raw=True
             )
         else:
             self.destroy_subscription(self._overlay)

@@ -7,6 +7,7 @@ HELP = "measure the segmentation node on this machine: overhead, latency, memory
 _IMAGES = 24  # different ones, played over and over
 _BARE_FRAMES = 150  # before the node runs, and again after it
 _BARE_WARM_UP = 20
+_ROUNDS = 3  # of one camera and of several, in turns
 
 
 def add_arguments(parser):
@@ -40,6 +41,15 @@ def add_arguments(parser):
         default=1000,
         help="to play; memory's growth wants 10000 (%(default)s)",
         metavar="N",
+    )
+    parser.add_argument(
+        "--cameras",
+        type=int,
+        metavar="N",
+        help="instead: labelled frames a second of N cameras in one node, against one camera",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=15.0, help="with --cameras: of each run (%(default)s)"
     )
     add_json_option(parser)
     parser.add_argument("--chart", metavar="FILE.png", help="draw the times and the memory")
@@ -77,6 +87,8 @@ def run(args) -> int:
     size = parse_size(args.size)
     segmenter = Segmenter(args.model or None, args.threads)
     images = source_images(args.drive, [size], _IMAGES, "--drive")[size]
+    if args.cameras is not None:
+        return _throughput(args, segmenter, images)
     bare_frames = min(_BARE_FRAMES, args.frames)
     seconds = [_bare(segmenter, images, bare_frames, args.rate)]
     with tqdm(total=args.frames, unit="frame", disable=None) as bar:
@@ -116,6 +128,45 @@ def run(args) -> int:
         print(f"{chart}", file=sys.stderr)
     if interrupted:
         raise KeyboardInterrupt
+    return 0
+
+
+def _throughput(args, segmenter, images) -> int:
+    import numpy as np
+    from tqdm import tqdm
+
+    from shuffleseg_core.benchmark.machine import machine, software
+    from shuffleseg_core.errors import UserError
+    from shuffleseg_core.json_output import write_json
+    from shuffleseg_ros.node_throughput import throughput
+
+    if args.cameras < 2 or args.seconds <= 0:
+        raise UserError("--cameras takes 2 or more, --seconds more than 0")
+    with tqdm(total=2 * _ROUNDS, unit="run", disable=None) as bar:
+        found = throughput(
+            *(np.stack(images), args.model, args.threads, args.encoding, args.rate),
+            *(args.cameras, args.seconds, _ROUNDS, bar.update),
+        )
+    report = {
+        **machine(),
+        "software": software(),
+        "model": segmenter.model_path.name,
+        "threads": args.threads,
+        "size": args.size,
+        "encoding": args.encoding,
+        "rate_hz": args.rate,
+        **found,
+    }
+    if args.json != "-":
+        each = ", ".join(f"{rate:.1f}" for rate in found["of_each"])
+        print(
+            f"{report['model']}, threads {args.threads}; {args.size} {args.encoding}, "
+            f"{args.rate:g} frames/s in all\n"
+            f"one camera: {found['one_camera']:.1f} labelled a second; {args.cameras} cameras: "
+            f"{found['several_cameras']:.1f} ({each}); ratio {found['ratio']:.3f}"
+        )
+    if args.json:
+        write_json(args.json, report)
     return 0
 
 

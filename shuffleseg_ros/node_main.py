@@ -15,6 +15,7 @@ from rclpy.utilities import remove_ros_args
 
 from shuffleseg_core.errors import UserError
 from shuffleseg_ros.fastdds_profile import use_large_image_profile
+from shuffleseg_ros.large_allocations import keep_large_allocations
 from shuffleseg_ros.node_parameters import usage
 
 
@@ -32,6 +33,7 @@ def run_node(name, make_node, parameters, work=rclpy.spin, args=None):
         return 0
     try:
         use_large_image_profile()
+        keep_large_allocations()
         try:
             rclpy.init(args=args)
         except Exception as error:  # its type differs from release to release

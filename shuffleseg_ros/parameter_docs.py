@@ -40,8 +40,8 @@ def _markdown():
         "# Parameters",
         "",
         "Written from the nodes' declarations by `make parameters`. *Live* parameters may be "
-        "changed while the node runs (`ros2 param set`); those *per camera* are given for each of several "
-        "named cameras as `front.roi`, and without a name are the defaults of all.",
+        "changed while the node runs (`ros2 param set`); those *per camera* are given for each of "
+        "several named cameras as `front.roi`, and without a name are the defaults of all.",
     ]
     for node, parameters in NODES.items():
         lines += [

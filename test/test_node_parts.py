@@ -267,3 +267,23 @@ def test_nodes_without_ros_say_so_in_one_line(tmp_path):
         )
         assert result.returncode == 1
         assert len(result.stderr.splitlines()) == 1 and "needs ROS 2" in result.stderr
+
+
+def test_memory_of_images_is_not_given_back_at_each_frame():
+    program = """
+import resource
+from shuffleseg_ros.large_allocations import keep_large_allocations
+keep_large_allocations()
+def image():
+    return bytearray(2_764_800)
+for _ in range(5):
+    image()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(100):
+    image()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    faults = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    ).stdout
+    assert int(faults) < 100  # 675 pages an image

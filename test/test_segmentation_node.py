@@ -301,7 +301,9 @@ class FakeNode:
     def __init__(self):
         self.subscriptions = []
 
-    def create_subscription(self, message_type, topic, callback, qos, event_callbacks, callback_group):
+    def create_subscription(
+        self, message_type, topic, callback, qos, event_callbacks, callback_group
+    ):
         subscription = types.SimpleNamespace(
             topic_name=topic, deliver=callback, reliability=qos.reliability
         )
