@@ -76,7 +76,7 @@ def _nodes(context):
     transport = {name: given[name] for name in given if name == "image_transport"}
     names = LaunchConfiguration("cameras").perform(context)
     if names:
-        cameras = given["cameras"] = names.split(",")
+        cameras = given["cameras"] = [name.strip() for name in names.split(",")]
     else:
         cameras = _cameras_in(LaunchConfiguration("params_file").perform(context))
     images = _image_remappings(LaunchConfiguration("image").perform(context))
@@ -129,9 +129,23 @@ def _nodes(context):
 def _cameras_in(params_file):
     """The parameter `cameras` of a parameter file; one without a name where it has none."""
     with open(params_file, encoding="utf-8") as file:
-        sections = (yaml.safe_load(file) or {}).values()
-    found = [section.get("ros__parameters", {}).get("cameras") for section in sections]
-    return next(filter(None, found), [""])
+        sections = list(_sections(yaml.safe_load(file)))
+    # What names the node goes before what is for all nodes.
+    for wanted in ("segmentation", "/**"):
+        for name, parameters in sections:
+            if name == wanted and parameters.get("cameras"):
+                return parameters["cameras"]
+    return [""]
+
+
+def _sections(content):
+    """(node, its parameters) of a parameter file's content, below namespaces too."""
+    for name, inner in content.items() if isinstance(content, dict) else ():
+        if isinstance(inner, dict) and isinstance(inner.get("ros__parameters"), dict):
+            node = name if name == "/**" else name.rpartition("/")[2]
+            yield node, inner["ros__parameters"]
+        elif name != "ros__parameters":
+            yield from _sections(inner)
 
 
 def _image_remappings(image):

@@ -1,7 +1,7 @@
 """The ROS 2 node that stands for a camera in `shuffleseg benchmark-node`: does little but publish.
 
-Publishes `image`, or those of several cameras in turn, from messages made before the first. frame_id
-is the number of the frame, which the node's labels carry on.
+Publishes `image`, or those of several cameras in turn, from messages made before the first.
+frame_id is the number of the frame, which the node's labels carry on.
 """
 
 import array

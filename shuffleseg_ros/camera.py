@@ -6,7 +6,6 @@ import time
 import cv2
 import numpy as np
 from rclpy.qos import qos_profile_sensor_data
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
@@ -79,6 +78,7 @@ class Camera:
         `lazy()` tells whether frames that nobody wants are left alone."""
         self.statistics = FrameStatistics(self._window)
         self._submit, self._lazy = submit, lazy
+        self._next_due = 0.0
         image = ImageSubscription(
             self._node,
             self.image,
@@ -123,11 +123,13 @@ class Camera:
     def _due(self):
         if not self.settings.rate_limit:
             return True
-        now = time.monotonic()
+        now, period = time.monotonic(), 1 / self.settings.rate_limit
+        self._next_due = min(self._next_due, now + period)  # the limit may have been lower
         if now < self._next_due:
             return False
-        # Counted from when the frame was due, so that the mean rate is the limit.
-        self._next_due = max(self._next_due + 1 / self.settings.rate_limit, now)
+        # Counted from when the frame was due, unless that is long ago: the mean rate is the limit.
+        late = now - self._next_due > period
+        self._next_due = (now if late else self._next_due) + period
         return True
 
     def label(self, served, opacity, message, received, ready):
@@ -193,10 +195,10 @@ class Camera:
         }
         stamp = message.header.stamp
         if stamp.sec or stamp.nanosec:  # else the camera gives none
-            clock = self._node.get_clock()
-            age = clock.now() - Time.from_msg(stamp, clock_type=clock.clock_type)
-            since_published = time.monotonic() - published
-            stages["latency"] = age.nanoseconds * 1e-9 - since_published
+            age = self._node.get_clock().now().nanoseconds * 1e-9 - (
+                stamp.sec + stamp.nanosec * 1e-9
+            )
+            stages["latency"] = age - (time.monotonic() - published)
         self.outputs.publish_timing(stamp, stages)
         return stages
 

@@ -1,7 +1,5 @@
 """What the node publishes of one camera. Nothing is made that nobody subscribes to."""
 
-import re
-
 import cv2
 import numpy as np
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -15,6 +13,7 @@ from shuffleseg_ros.camera_info import scaled
 from shuffleseg_ros.image_conversion import OutgoingImage
 from shuffleseg_ros.number_row import number_row
 from shuffleseg_ros.qos_clash import publisher_events
+from shuffleseg_ros.served_model import topic_name
 
 # Reliable connects to reliable subscribers (RViz's and ros2 bag's default) and to best-effort ones.
 # A depth of two keeps a slow reader from holding more than two frames of memory; with "keep last"
@@ -136,12 +135,6 @@ class CameraOutputs:
             output.close()
         self._outputs.clear()
         self._probabilities.clear()
-
-
-def topic_name(class_name):
-    """A class's name as a part of a topic's name."""
-    name = re.sub(r"[^A-Za-z0-9]+", "_", class_name).strip("_")
-    return name if name[:1].isalpha() else f"class_{name}"
 
 
 def pixel_shares(labels, names):

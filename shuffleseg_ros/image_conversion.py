@@ -102,7 +102,7 @@ def decode(message):
     images become 8-bit colour. A note on orientation in the file (EXIF) has no effect: labels and
     camera calibration belong to the pixels as they are.
 
-    Raises ImageError for data that are no such image, for one of more than 2^30 pixels and for
+    Raises ImageError for data that are no such image, for one of more than 2^26 pixels and for
     depth images (compressedDepth).
     """
     what = f"the compressed image (format {message.format!r}, {len(message.data)} bytes)"

@@ -58,7 +58,10 @@ class ImageSubscription:
         self.topic_name = self._subscription.topic_name
         if reliability == "auto":
             self._timer = node.create_timer(
-                CHECK_PERIOD, self._follow_publishers, clock=Clock(clock_type=ClockType.STEADY_TIME)
+                CHECK_PERIOD,
+                self._follow_publishers,
+                clock=Clock(clock_type=ClockType.STEADY_TIME),
+                callback_group=callback_group,
             )
 
     def close(self):

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import threading
+import traceback
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -34,16 +35,17 @@ from shuffleseg_ros.patient_parameters import PatientParameterService
 from shuffleseg_ros.process_health import ProcessHealth
 from shuffleseg_ros.segmentation_parameters import (
     CAMERAS,
+    NUM_THREADS,
     PARAMETERS,
     PER_CAMERA,
     camera_parameters,
 )
-from shuffleseg_ros.served_model import ServedModel, open_warm
+from shuffleseg_ros.served_model import ServedModel, file_state, open_warm
 
 NODE_NAME = "segmentation"
 LONELY = 5.0  # seconds without any image after which the log tells of it, once a camera
 
-UNCONFIGURED, INACTIVE, ACTIVE = "unconfigured", "inactive", "active"
+UNCONFIGURED, INACTIVE, ACTIVE, FINALIZED = "unconfigured", "inactive", "active", "finalized"
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -71,15 +73,19 @@ class SegmentationNode(LifecycleNode):
         self._told_lonely = set()
         self._health = ProcessHealth()
         self._values = self._read_parameters()
-        self._prepared = {}  # (model, threads) → Segmenter
+        self._prepared = {}  # (model, threads) → Segmenter, during a call of a parameter service
+        self._model_file = None  # what the loaded file was
         self.add_on_set_parameters_callback(self._change_parameters)
-        self._parameter_services = PatientParameterService(self, self._prepare)
+        self._parameter_services = PatientParameterService(
+            self, self._prepare, self._prepared.clear
+        )
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         # On a steady clock: diagnostics must go on while simulated time stands still.
         self._timer = self.create_timer(
             self._values["diagnostics_period"],
             self._publish_diagnostics,
             clock=Clock(clock_type=ClockType.STEADY_TIME),
+            callback_group=self._frames_group,
         )
 
     def _declare_parameters(self):
@@ -109,22 +115,49 @@ class SegmentationNode(LifecycleNode):
 
     # Transitions, on the executor's thread.
 
-    def on_configure(self, state):
+    # Up to Jazzy rclpy lets the error of a transition that is not allowed now end the process.
+    def _LifecycleNodeMixin__change_state(self, transition_id):
         try:
-            self._load_model()
-        except UserError as error:
-            self._failure = " ".join(str(error).split())
+            return super()._LifecycleNodeMixin__change_state(transition_id)
+        except RuntimeError as error:
+            self.get_logger().error(" ".join(str(error).split()))
+            return TransitionCallbackReturn.ERROR
+
+    def on_configure(self, state):
+        return self._told(self._configure, "configure") or super().on_configure(state)
+
+    def on_activate(self, state):
+        return self._told(self._activate, "activate") or super().on_activate(state)
+
+    def _told(self, work, transition):
+        """None, or FAILURE of a transition whose `work` failed, with the reason kept and logged."""
+        try:
+            work()
+        except Exception as error:
+            if not isinstance(error, UserError):
+                traceback.print_exc()
+            reason = str(error) if isinstance(error, UserError) else repr(error)
+            self._failure = f"cannot {transition}: {' '.join(reason.split())}"
             self.get_logger().error(
-                f"not configured: {self._failure}; mend it, then: "
-                f"ros2 lifecycle set {self.get_fully_qualified_name()} configure"
+                f"{self._failure}; mend it, then: "
+                f"ros2 lifecycle set {self.get_fully_qualified_name()} {transition}"
             )
+            if transition == "configure":
+                self._free()
+            else:
+                self._stop()
             return _FAILURE
         self._failure = ""
+        return None
+
+    def _configure(self):
+        settings = {name: self._settings(name, self._values) for name in self._cameras}
+        self._load_model()
         for name in self._cameras:
             self._cameras[name] = Camera(
                 self,
                 name,
-                self._settings(name, self._values),
+                settings[name],
                 transport=self._value("image_transport", name),
                 reliability=self._value("image_reliability", name),
                 window=self._values["diagnostics_window"],
@@ -140,9 +173,8 @@ class SegmentationNode(LifecycleNode):
                 "of this package there was no C compiler"
             )
         self._state = INACTIVE
-        return super().on_configure(state)
 
-    def on_activate(self, state):
+    def _activate(self):
         self._worker = LatestFrameWorker(self._label_frame)
         self._worker.start()
         for camera in self._cameras.values():
@@ -155,7 +187,6 @@ class SegmentationNode(LifecycleNode):
             f"labelling {topics} with {os.path.basename(str(segmenter.model_path))}: "
             f"{len(self._served.label_map)} classes, {segmenter.num_threads} threads"
         )
-        return super().on_activate(state)
 
     def on_deactivate(self, state):
         self._stop()
@@ -167,11 +198,11 @@ class SegmentationNode(LifecycleNode):
 
     def on_shutdown(self, state):
         self._free()
+        self._state = FINALIZED
         return super().on_shutdown(state)
 
     def on_error(self, state):
         self._free()
-        self._failure = self._failure or "an unexpected error; see the log"
         return super().on_error(state)
 
     def close(self):
@@ -211,78 +242,88 @@ class SegmentationNode(LifecycleNode):
         segmenter = open_warm(values["model"], values["num_threads"])
         self._served = ServedModel.of(segmenter, values["remap"], values["probability_classes"])
         self._segmenter = segmenter
+        self._model_file = file_state(segmenter.model_path)
 
     def _publish_label_info(self):
         model = os.path.basename(str(self._segmenter.model_path))
         self._label_info.publish(self._served.label_map, model)
 
     def _read_parameters(self):
-        """{name: value} of all parameters; raises UserError for one that is no good."""
+        """{name: value} of all parameters."""
         names = [parameter.name for parameter in PARAMETERS]
         names += [
             f"{camera}.{name}" for camera in filter(None, self._cameras) for name in PER_CAMERA
         ]
-        values = {name: self.get_parameter(name).value for name in names}
-        for camera in self._cameras:
-            self._settings(camera, values)
-        return values
+        return {name: self.get_parameter(name).value for name in names}
 
     def _value(self, name, camera):
-        return self._values[f"{camera}.{name}" if camera else name]
+        return self._values[_of_camera(camera, name)]
 
     @staticmethod
     def _settings(camera, values):
-        own = {
-            name: values[f"{camera}.{name}" if camera else name] for name in CameraSettings.names()
-        }
+        own = {name: values[_of_camera(camera, name)] for name in CameraSettings.names()}
         try:
             return CameraSettings(**own)
         except UserError as error:
             raise UserError(f"{camera}.{error}" if camera else str(error)) from error
 
-    def _prepare(self, parameters):
-        """On a thread of its own: load the model that these parameters ask for."""
-        values = {**self._values, **{parameter.name: parameter.value for parameter in parameters}}
-        wanted = values["model"], values["num_threads"]
-        if self._segmenter is None or wanted == (
-            self._values["model"],
-            self._values["num_threads"],
-        ):
-            return
-        with contextlib.suppress(Exception):  # told when the parameters are set
-            self._prepared[wanted] = open_warm(*wanted)
+    def _prepare(self, steps):
+        """On a thread of its own: load the models that these steps of parameters ask for."""
+        values = self._values
+        for parameters in steps:
+            values = {**values, **{parameter.name: parameter.value for parameter in parameters}}
+            named = {parameter.name for parameter in parameters}
+            wanted = values["model"], values["num_threads"]
+            if (
+                self._segmenter is not None
+                and wanted not in self._prepared
+                and self._needs_model(wanted, named)
+                and wanted[1] in range(int(NUM_THREADS.minimum), int(NUM_THREADS.maximum) + 1)
+            ):
+                with contextlib.suppress(Exception):  # told when the parameters are set
+                    self._prepared[wanted] = open_warm(*wanted)
+
+    def _needs_model(self, wanted, named):
+        """Whether `wanted`, (model, threads), is not what is loaded; a file that was replaced is
+        loaded again when `model` is among the `named` parameters."""
+        if wanted != (self._values["model"], self._values["num_threads"]):
+            return True
+        return "model" in named and file_state(self._segmenter.model_path) != self._model_file
 
     def _change_parameters(self, parameters):
         """Take new values, or refuse them with the reason and leave all as it is."""
-        changed = {p.name: p.value for p in parameters if p.name in self._values}
-        changed = {name: value for name, value in changed.items() if value != self._values[name]}
+        given = {p.name: p.value for p in parameters if p.name in self._values}
         try:
-            self._apply(changed)
+            self._apply(given)
         except UserError as error:
             return SetParametersResult(successful=False, reason=" ".join(str(error).split()))
         except Exception as error:  # a value that nobody thought of must not end the node
             reason = f"{type(error).__name__}: {error}"
-            self.get_logger().error(f"parameters {', '.join(changed)} not changed: {reason}")
+            self.get_logger().error(f"parameters {', '.join(given)} not changed: {reason}")
             return SetParametersResult(successful=False, reason=reason)
-        finally:
-            self._prepared.clear()
         return SetParametersResult(successful=True)
 
-    def _apply(self, changed):
+    def _apply(self, given):
+        changed = {name for name, value in given.items() if value != self._values[name]}
         named = list(filter(None, self._cameras))
         for name in changed:
             if named and name in PER_CAMERA:
                 raise UserError(
                     f"{name}: each camera has its own; set {named[0]}.{name} (and so on)"
                 )
-        values = {**self._values, **changed}
-        settings = {camera: self._settings(camera, values) for camera in self._cameras}
-        segmenter, served = self._segmenter, self._served
+        values = {**self._values, **given}
+        settings = {
+            camera: self._settings(camera, values)
+            for camera in self._cameras
+            if changed & {_of_camera(camera, name) for name in CameraSettings.names()}
+        }
+        segmenter, served, loaded = self._segmenter, self._served, False
         if segmenter is not None:  # configured
-            if changed.keys() & {"model", "num_threads"}:
-                wanted = values["model"], values["num_threads"]
+            wanted = values["model"], values["num_threads"]
+            loaded = self._needs_model(wanted, given)
+            if loaded:
                 segmenter = self._prepared.pop(wanted, None) or open_warm(*wanted)
-            if changed.keys() & {"model", "num_threads", "remap", "probability_classes"}:
+            if loaded or changed & {"remap", "probability_classes"}:
                 served = ServedModel.of(segmenter, values["remap"], values["probability_classes"])
         with self._in_work:
             relabelled = served is not self._served
@@ -290,8 +331,11 @@ class SegmentationNode(LifecycleNode):
             for camera, new in settings.items():
                 if self._cameras[camera] is not None:
                     self._cameras[camera].settings = new
-                    if relabelled:
-                        self._cameras[camera].outputs.serve(served)
+            if relabelled:
+                for camera in self._cameras.values():
+                    camera.outputs.serve(served)
+        if loaded:
+            self._model_file = file_state(segmenter.model_path)
         if relabelled:
             self._publish_label_info()
             self.get_logger().info(
@@ -346,7 +390,7 @@ class SegmentationNode(LifecycleNode):
         health = self._health.sample()
         level, message = OK, self._state
         if self._failure:
-            level, message = ERROR, f"not configured: {self._failure}"
+            level, message = ERROR, self._failure
         elif self._state != ACTIVE:
             level = WARN
         else:
@@ -360,6 +404,11 @@ class SegmentationNode(LifecycleNode):
             *diagnostics_report.process_values(health),
         ]
         return self._status("process", level, message, pairs)
+
+
+def _of_camera(camera, name):
+    """The name of a camera's parameter."""
+    return f"{camera}.{name}" if camera else name
 
 
 def work(node):

@@ -13,6 +13,8 @@ CAMERAS = NodeParameter(
     "One empty name: a single camera, on image and ~/labels.",
 )
 
+NUM_THREADS = NodeParameter("num_threads", 2, "Threads of the inference.", 1, 16, live=True)
+
 PARAMETERS = (
     CAMERAS,
     NodeParameter(
@@ -26,7 +28,7 @@ PARAMETERS = (
         "Path of a .tflite model, or the name of a shipped one; empty: the default one of these.",
         live=True,
     ),
-    NodeParameter("num_threads", 2, "Threads of the inference.", 1, 16, live=True),
+    NUM_THREADS,
     NodeParameter(
         "lazy",
         True,

@@ -190,7 +190,7 @@ class _Camera:
 
     def forget(self):
         self._waiting = {}  # stamp → picture's message, oldest first
-        self._last = None  # stamp of what was shown last
+        self._newest = {}  # whether labelled → stamp of what was shown last
 
     def _receive_picture(self, message):
         self._waiting[_nanoseconds(message.header.stamp)] = message
@@ -210,9 +210,11 @@ class _Camera:
             self._show(stamp, picture, message)
 
     def _show(self, stamp, picture, labels):
-        if self._last is not None and stamp < self._last:
+        # Labels may well come after newer pictures that were shown alone.
+        labelled = labels is not None
+        if stamp < self._newest.get(labelled, stamp):
             self._node.time_went_back()
-        self._last = stamp
+        self._newest[labelled] = stamp
         try:
             self._view.show_frame(
                 self._name,

@@ -2,6 +2,8 @@
 
 import dataclasses
 import difflib
+import os
+import re
 
 import numpy as np
 
@@ -20,6 +22,21 @@ def open_warm(model, num_threads):
     width, height = segmenter.input_size
     segmenter.segment(np.zeros((height, width, 3), np.uint8))
     return segmenter
+
+
+def file_state(path):
+    """What tells a file from one that took its place; None where there is none."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size, state.st_ino
+
+
+def topic_name(class_name):
+    """A class's name as a part of a topic's name: letters, digits and _."""
+    name = re.sub(r"[^A-Za-z0-9]+", "_", class_name).strip("_")
+    return name if name[:1].isalpha() else f"class_{name}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +66,7 @@ class ServedModel:
         ids = np.arange(len(segmenter.label_map))
         published = remapping.table[ids] if remapping else ids
         probabilities = {}
-        for name in filter(None, map(str.strip, probability_classes)):
+        for name in dict.fromkeys(filter(None, map(str.strip, probability_classes))):
             if segmenter.output != "logits":
                 raise UserError(
                     "probability_classes: the model gives labels, not logits; export it with "
@@ -59,6 +76,12 @@ class ServedModel:
                 close = difflib.get_close_matches(name, label_map.names, 1)
                 hint = f"did you mean {close[0]}?" if close else ", ".join(label_map.names)
                 raise UserError(f"probability_classes: no class {name!r} is published; {hint}")
+            same = [other for other in probabilities if topic_name(other) == topic_name(name)]
+            if same:
+                raise UserError(
+                    f"probability_classes: {same[0]!r} and {name!r} would share the topic "
+                    f"{topic_name(name)}; rename one by remap"
+                )
             which = published == label_map.names.index(name)
             probabilities[name] = tuple(np.flatnonzero(which).tolist())
         return cls(segmenter, remapping, label_map, probabilities)

@@ -3,6 +3,7 @@
 # ruff: noqa: E402, F401, F811  (imports follow the skip; `graph` is a fixture)
 
 import dataclasses
+import shutil
 import threading
 from pathlib import Path
 
@@ -12,8 +13,13 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy): pip install .[ros]")
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.msg import ParameterValue
+from rcl_interfaces.srv import SetParameters
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from test_segmentation_node import MODULE, Camera, frame, ids
+from rclpy.parameter_service import ParameterService
+from test_segmentation_node import MODULE, Camera, frame, ids, own_node
 
 from ros_graph import TIMEOUT, RosProcess, graph, wait_until
 from shuffleseg_core.export.description_writer import with_description
@@ -91,7 +97,7 @@ def test_a_failed_configure_tells_why_and_can_be_retried(graph, camera, tmp_path
     mismatched_model(tiny_tflite, tmp_path / "mismatched.tflite")
     parameters = {"model": str(tmp_path / "none.tflite"), "diagnostics_period": 0.1}
     with RosProcess(MODULE, parameters) as process:
-        process.wait_for_line(r"\[ERROR\].*not configured: .*none.tflite.*lifecycle set /segmen")
+        process.wait_for_line(r"\[ERROR\].*cannot configure: .*none.tflite.*lifecycle set /segmen")
         for model, words in (
             (tmp_path / "none.tflite", "none.tflite"),
             (tmp_path, tmp_path.name),
@@ -105,7 +111,7 @@ def test_a_failed_configure_tells_why_and_can_be_retried(graph, camera, tmp_path
             status = camera.status(
                 lambda s, w=words: s.level == b"\x02" and w in s.message, task="process"
             )
-            assert status.message.startswith("not configured: ")
+            assert status.message.startswith("cannot configure: ")
             assert graph.state(NODE) == "unconfigured"
         assert graph.set_parameters(NODE, model=str(tiny_tflite)) == [""]
         assert graph.set_parameters(NODE, remap=["free=roda"]) == [""]
@@ -252,3 +258,128 @@ def test_the_rate_limit_is_the_mean_rate(graph, camera, node):
     assert status.message != before.message or status.values
     assert graph.set_parameters(NODE, rate_limit=0.0) == [""]
     camera.label(frame())
+
+
+@pytest.mark.parametrize(
+    "name, value, reason",
+    [
+        ("roi", "1,2,3", "roi: '1,2,3' is not x,y,width,height"),
+        ("output_size", "big", "output_size: camera, network or WIDTHxHEIGHT"),
+        ("ego_mask", "/nothing/here.png", "ego_mask: /nothing/here.png"),
+        ("probability_classes", ["street"], "no class 'street' is published"),
+    ],
+)
+def test_a_value_that_cannot_be_configured_can_be_mended(graph, tiny_tflite, name, value, reason):
+    node = own_node(graph, "mended", tiny_tflite, **{name: value})
+    try:
+        assert node._process_status().message.startswith("cannot configure: ")
+        assert reason in node._process_status().message
+        plain = [""] if isinstance(value, list) else "camera" if name == "output_size" else ""
+        assert node.set_parameters([Parameter(name, value=plain)])[0].successful
+        node.bring_up()
+        assert node._process_status().message == "active"
+    finally:
+        node.close()
+
+
+def test_an_unexpected_error_in_a_transition_leaves_a_reason(graph, tiny_tflite, monkeypatch):
+    monkeypatch.setattr(segmentation_node, "LabelInfoPublisher", None)
+    node = own_node(graph, "unexpected", tiny_tflite)
+    try:
+        assert "cannot configure: TypeError" in node._process_status().message
+        monkeypatch.undo()
+        node.bring_up()
+        assert node._process_status().message == "active"
+    finally:
+        node.close()
+
+
+def test_a_transition_that_is_not_allowed_does_not_end_the_node(graph, tiny_tflite, monkeypatch):
+    """Up to Jazzy rclpy lets the error through."""
+
+    def refuse(self, transition):
+        raise RuntimeError("Failed to trigger transition")
+
+    node = own_node(graph, "refusing", tiny_tflite)
+    try:
+        monkeypatch.setattr(
+            segmentation_node.LifecycleNode, "_LifecycleNodeMixin__change_state", refuse
+        )
+        assert node.trigger_activate() == TransitionCallbackReturn.ERROR
+    finally:
+        node.close()
+
+
+def test_a_request_of_an_unknown_type_is_refused(graph, camera, node, tiny_tflite):
+    value = ParameterValue(type=99)
+    request = SetParameters.Request(parameters=[ParameterMessage(name="model", value=value)])
+    (result,) = graph.call(SetParameters, f"{NODE}/set_parameters", request).results
+    assert not result.successful and "99" in result.reason
+    camera.label(frame())
+
+
+def test_models_are_loaded_once_and_none_is_kept(graph, tiny_tflite, other_model, monkeypatch):
+    """Whatever else is in the request, and also where it is refused."""
+    loaded, real = [], segmentation_node.open_warm
+    node = own_node(graph, "loading", tiny_tflite)
+    service = node._parameter_services
+    monkeypatch.setattr(
+        segmentation_node, "open_warm", lambda *wanted: loaded.append(wanted) or real(*wanted)
+    )
+    try:
+        for values, expected in (
+            ({"overlay_opacity": 0.2, "model": str(other_model)}, [(str(other_model), 1)]),
+            ({"num_threads": 2, "lazy": False}, [(str(other_model), 2)]),
+            ({"num_threads": 40}, []),
+            ({"lazy": True}, []),
+        ):
+            parameters = [Parameter(name, value=value) for name, value in values.items()]
+            loaded.clear()
+            node._prepare([[parameter] for parameter in parameters])
+            request = SetParameters.Request(parameters=[p.to_parameter_msg() for p in parameters])
+            ParameterService._set_parameters_callback(service, request, SetParameters.Response())
+            service._done()
+            assert loaded == expected and node._prepared == {}
+    finally:
+        node.close()
+
+
+def test_a_replaced_file_is_loaded_when_its_path_is_set_again(
+    graph, tiny_tflite, other_model, tmp_path
+):
+    model = tmp_path / "model.tflite"
+    shutil.copy(tiny_tflite, model)
+    node = own_node(graph, "replaced", model)
+    try:
+        before = node._segmenter
+        same = [Parameter("model", value=str(model))]
+        assert node.set_parameters(same)[0].successful and node._segmenter is before
+        shutil.copy(other_model, model)
+        assert node.set_parameters([Parameter("lazy", value=False)])[0].successful
+        assert node._segmenter is before
+        assert node.set_parameters(same)[0].successful and node._segmenter is not before
+        sent = to_rgb(frame(seed=4))
+        expected = Segmenter(other_model).segment(sent)
+        assert np.array_equal(node._segmenter.segment(sent), expected)
+    finally:
+        node.close()
+
+
+def test_a_higher_rate_limit_holds_at_once(graph, tiny_tflite):
+    node = own_node(graph, "limited", tiny_tflite, rate_limit=0.001)
+    try:
+        one = node._cameras[""]
+        assert one._due() and not one._due()
+        assert node.set_parameters([Parameter("rate_limit", value=1000.0)])[0].successful
+        wait_until(one._due)
+    finally:
+        node.close()
+
+
+def test_classes_that_would_share_a_topic_are_refused(graph, tiny_tflite):
+    rules = {"remap": ["a b=road", "a-b=car"], "probability_classes": ["a b", "a-b"]}
+    node = own_node(graph, "sharing", tiny_tflite, **rules)
+    try:
+        assert "would share the topic a_b" in node._process_status().message
+    finally:
+        node.close()

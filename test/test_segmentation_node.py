@@ -495,9 +495,6 @@ def test_what_it_cannot_start_with_is_one_error_and_a_failure(tiny_tflite):
         ({"stale_timeout": 2}, "stale_timeout"),
         ({"image_reliability": "maybe"}, "best_effort, reliable"),
         ({"image_transport": "theora"}, "raw, compressed"),
-        ({"roi": "1,2,3"}, "roi: '1,2,3' is not x,y,width,height"),
-        ({"output_size": "big"}, "output_size: camera, network or WIDTHxHEIGHT"),
-        ({"ego_mask": "/nothing/here.png"}, "ego_mask: /nothing/here.png"),
         ({"cameras": ["front", "front"]}, "no different names"),
         ({"cameras": ["front", "1st"]}, "'1st' is no name"),
     ]

@@ -209,7 +209,7 @@ def _wait_for_first_label(executor, monitor, node, player) -> None:
     end = time.monotonic() + _START_TIMEOUT
     while monitor.first_label is None:
         _check(node, player)
-        if not_configured := [line for line in node.errors() if "not configured" in line]:
+        if not_configured := [line for line in node.errors() if "cannot configure" in line]:
             raise UserError(f"the node: {not_configured[0]}")
         if time.monotonic() > end:
             raise UserError(
