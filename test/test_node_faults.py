@@ -31,7 +31,9 @@ PLAYER = "shuffleseg_ros.drive_player"
 
 @pytest.fixture(scope="module")
 def camera(graph):
-    return Camera(graph)
+    camera = Camera(graph)
+    yield camera
+    camera.close()
 
 
 @pytest.fixture
@@ -111,6 +113,7 @@ def good_compressed():
 )
 def test_a_thousand_malformed_messages(graph, start, transport, topic, message_type, bad, good):
     camera = Camera(graph)
+    graph.node.destroy_publisher(camera.publisher)
     camera.publisher = graph.publisher(topic, message_type)
     start(image_transport=transport)
     camera.label(good())
@@ -127,7 +130,7 @@ def test_a_thousand_malformed_messages(graph, start, transport, topic, message_t
     assert int(told["frames labelled"]) >= 250 * rounds
     assert sum(key.startswith("frames failed: ") for key in told) >= 2
     camera.status(lambda s: s.level == OK, keep_sending=good())
-    graph.node.destroy_publisher(camera.publisher)
+    camera.close()
 
 
 def test_a_player_is_killed_and_comes_back(graph, camera, start):

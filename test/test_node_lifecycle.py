@@ -35,7 +35,9 @@ NODE = "/segmentation"
 
 @pytest.fixture(scope="module")
 def camera(graph):
-    return Camera(graph)
+    camera = Camera(graph)
+    yield camera
+    camera.close()
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,9 @@ UNLABELLED = 255
 
 @pytest.fixture(scope="module")
 def camera(graph):
-    return Camera(graph)
+    camera = Camera(graph)
+    yield camera
+    camera.close()
 
 
 @pytest.fixture(scope="module")

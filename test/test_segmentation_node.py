@@ -42,6 +42,12 @@ class Camera:
         self.labels = graph.inbox("/segmentation/labels")
         self.diagnostics = graph.inbox("/diagnostics", DiagnosticArray)
 
+    def close(self):
+        """Others count who subscribes."""
+        self.labels.close()
+        self.diagnostics.close()
+        self.graph.node.destroy_publisher(self.publisher)
+
     def label(self, message, inbox=None):
         """The answer to a frame, which is sent again while connections are being made."""
         inbox = inbox or self.labels
@@ -74,7 +80,9 @@ def of_task(message, task):
 
 @pytest.fixture(scope="module")
 def camera(graph):
-    return Camera(graph)
+    camera = Camera(graph)
+    yield camera
+    camera.close()
 
 
 @pytest.fixture(scope="module")
