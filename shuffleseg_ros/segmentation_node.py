@@ -60,7 +60,7 @@ class SegmentationNode(LifecycleNode):
             self.destroy_node()
             raise
         self._state = UNCONFIGURED
-        self._failure = ""  # why the last configure failed
+        self._failure = ""  # why the last transition failed
         self._segmenter = None
         self._served = None
         self._label_info = None
@@ -124,13 +124,17 @@ class SegmentationNode(LifecycleNode):
             return TransitionCallbackReturn.ERROR
 
     def on_configure(self, state):
-        return self._told(self._configure, "configure") or super().on_configure(state)
+        if not self._succeeds(self._configure, "configure"):
+            return _FAILURE
+        return super().on_configure(state)
 
     def on_activate(self, state):
-        return self._told(self._activate, "activate") or super().on_activate(state)
+        if not self._succeeds(self._activate, "activate"):
+            return _FAILURE
+        return super().on_activate(state)
 
-    def _told(self, work, transition):
-        """None, or FAILURE of a transition whose `work` failed, with the reason kept and logged."""
+    def _succeeds(self, work, transition):
+        """Whether a transition's `work` did; if not, the reason is kept and logged."""
         try:
             work()
         except Exception as error:
@@ -146,9 +150,9 @@ class SegmentationNode(LifecycleNode):
                 self._free()
             else:
                 self._stop()
-            return _FAILURE
+            return False
         self._failure = ""
-        return None
+        return True
 
     def _configure(self):
         settings = {name: self._settings(name, self._values) for name in self._cameras}
