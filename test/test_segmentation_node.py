@@ -321,7 +321,7 @@ class FakeNode:
     def destroy_subscription(self, subscription):
         self.subscriptions.remove(subscription)
 
-    def create_timer(self, period, callback, clock):
+    def create_timer(self, period, callback, clock, callback_group):
         self.look = callback
 
     def get_publishers_info_by_topic(self, topic):
