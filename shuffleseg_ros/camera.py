@@ -16,6 +16,7 @@ from shuffleseg_ros.camera_settings import scaled_region
 from shuffleseg_ros.frame_statistics import NEWER_FRAME, RATE_LIMIT, FrameStatistics
 from shuffleseg_ros.image_conversion import ImageError, decode, to_pixels
 from shuffleseg_ros.image_subscription import ImageSubscription
+from shuffleseg_ros.rate_limit import RateLimit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +63,6 @@ class Camera:
         self.image = f"{name}/image" if name else "image"  # relative name of the image topic
         self._subscriptions = None  # image, camera_info
         self._camera_info = None
-        self._next_due = 0.0  # when rate_limit lets the next frame pass
         self._converted = None  # memory for converted frames
         self._form = None  # (width, height, encoding) of the newest frame
         self.outputs = CameraOutputs(node, f"~/{name}/" if name else "~/")
@@ -78,7 +78,7 @@ class Camera:
         `lazy()` tells whether frames that nobody wants are left alone."""
         self.statistics = FrameStatistics(self._window)
         self._submit, self._lazy = submit, lazy
-        self._next_due = 0.0
+        self._rate_limit = RateLimit()
         image = ImageSubscription(
             self._node,
             self.image,
@@ -115,22 +115,10 @@ class Camera:
         self.statistics.frame_received()
         if self._lazy() and not self.outputs.wanted:
             self.statistics.frame_idle()
-        elif not self._due():
+        elif not self._rate_limit.admits(self.settings.rate_limit):
             self.statistics.frame_dropped(RATE_LIMIT)
         elif self._submit(self, message):
             self.statistics.frame_dropped(NEWER_FRAME)
-
-    def _due(self):
-        if not self.settings.rate_limit:
-            return True
-        now, period = time.monotonic(), 1 / self.settings.rate_limit
-        self._next_due = min(self._next_due, now + period)  # the limit may have been lower
-        if now < self._next_due:
-            return False
-        # Counted from when the frame was due, unless that is long ago: the mean rate is the limit.
-        late = now - self._next_due > period
-        self._next_due = (now if late else self._next_due) + period
-        return True
 
     def label(self, served, opacity, message, received, ready):
         """Label and publish one frame; never raises."""
@@ -155,19 +143,17 @@ class Camera:
         size = settings.size(camera_size, segmenter.input_size)
         labels = self.outputs.labels_memory(*size)
         region = settings.region(*camera_size)
-        if region is None:
-            place = (0, 0, *size)
-            start = time.monotonic()
-            segmenter.segment(pixels, labels, size=size, order=order)
-            segmented = time.monotonic()
-        else:
-            x, y, width, height = region
-            place = scaled_region(region, camera_size, size)
-            start = time.monotonic()
-            part = segmenter.segment(
-                pixels[y : y + height, x : x + width], size=place[2:], order=order
-            )
-            segmented = time.monotonic()
+        x, y, width, height = region or (0, 0, *camera_size)
+        place = scaled_region(region, camera_size, size) if region else (0, 0, *size)
+        start = time.monotonic()
+        part = segmenter.segment(
+            pixels[y : y + height, x : x + width],
+            None if region else labels,
+            size=place[2:],
+            order=order,
+        )
+        segmented = time.monotonic()
+        if region:
             labels.fill(UNLABELLED)
             labels[place[1] : place[1] + place[3], place[0] : place[0] + place[2]] = part
         if served.remapping is not None:

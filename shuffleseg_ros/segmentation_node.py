@@ -55,10 +55,11 @@ class SegmentationNode(LifecycleNode):
     def __init__(self, **node_options):
         super().__init__(NODE_NAME, start_parameter_services=False, **node_options)
         try:
-            self._cameras = {name: None for name in self._declare_parameters()}
+            self._values = self._declare_parameters()
         except BaseException:
             self.destroy_node()
             raise
+        self._cameras = dict.fromkeys(self._values[CAMERAS.name])  # name → Camera once configured
         self._state = UNCONFIGURED
         self._failure = ""  # why the last transition failed
         self._segmenter = None
@@ -72,7 +73,6 @@ class SegmentationNode(LifecycleNode):
         self._frames_group = MutuallyExclusiveCallbackGroup()
         self._told_lonely = set()
         self._health = ProcessHealth()
-        self._values = self._read_parameters()
         self._prepared = {}  # (model, threads) → Segmenter, during a call of a parameter service
         self._model_file = None  # what the loaded file was
         self.add_on_set_parameters_callback(self._change_parameters)
@@ -89,7 +89,7 @@ class SegmentationNode(LifecycleNode):
         )
 
     def _declare_parameters(self):
-        """Returns the cameras' names."""
+        """{name: value} of all parameters."""
         names = declare_parameter(self, CAMERAS)
         if not names or len(set(names)) < len(names):
             raise UserError(f"parameter cameras: {names} are no different names")
@@ -106,7 +106,7 @@ class SegmentationNode(LifecycleNode):
             for parameter in camera_parameters(name, values):
                 values[parameter.name] = declare_parameter(self, parameter)
         warn_of_unknown(self, list(values))
-        return names
+        return values
 
     def bring_up(self):
         """Configure and activate, where `autostart` says so; the log tells if that fails."""
@@ -251,14 +251,6 @@ class SegmentationNode(LifecycleNode):
     def _publish_label_info(self):
         model = os.path.basename(str(self._segmenter.model_path))
         self._label_info.publish(self._served.label_map, model)
-
-    def _read_parameters(self):
-        """{name: value} of all parameters."""
-        names = [parameter.name for parameter in PARAMETERS]
-        names += [
-            f"{camera}.{name}" for camera in filter(None, self._cameras) for name in PER_CAMERA
-        ]
-        return {name: self.get_parameter(name).value for name in names}
 
     def _value(self, name, camera):
         return self._values[_of_camera(camera, name)]

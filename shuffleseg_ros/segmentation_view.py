@@ -25,6 +25,7 @@ from shuffleseg_ros.image_subscription import TRANSPORTS, ImageSubscription
 from shuffleseg_ros.log_throttle import LogThrottle
 from shuffleseg_ros.node_main import run_node
 from shuffleseg_ros.node_parameters import NodeParameter, declare_parameters
+from shuffleseg_ros.rate_limit import RateLimit
 
 NODE_NAME = "segmentation_view"
 
@@ -176,8 +177,8 @@ class _Camera:
         self._node = node
         self._name = name
         self._view = node._view
-        self._period = 1.0 / node.get_parameter("max_rate").value
-        self._due = 0.0  # time.monotonic() before which nothing more is shown
+        self._max_rate = node.get_parameter("max_rate").value
+        self._rate_limit = RateLimit()
         self._labelled = 0.0  # time.monotonic() of the newest labels
         self.forget()
         image = f"{name}/image" if name else "image"
@@ -197,7 +198,8 @@ class _Camera:
         size = sum(len(one.data) for one in self._waiting.values())
         while size > WAITING_BYTES and len(self._waiting) > 1:
             size -= len(self._waiting.pop(next(iter(self._waiting))).data)
-        if time.monotonic() - self._labelled > UNLABELLED_AFTER and self._is_due():
+        alone = time.monotonic() - self._labelled > UNLABELLED_AFTER
+        if alone and self._rate_limit.admits(self._max_rate):
             self._show(_nanoseconds(message.header.stamp), message, None)
 
     def _receive_labels(self, message):
@@ -206,7 +208,7 @@ class _Camera:
         picture = self._waiting.get(stamp)
         for older in [one for one in self._waiting if one <= stamp]:
             del self._waiting[older]
-        if self._is_due():
+        if self._rate_limit.admits(self._max_rate):
             self._show(stamp, picture, message)
 
     def _show(self, stamp, picture, labels):
@@ -233,13 +235,6 @@ class _Camera:
             return
         stamp, *milliseconds = (row[name] for name in TIMING)
         self._view.show_timing(self._name, round(stamp * 1e9), milliseconds)
-
-    def _is_due(self):
-        now = time.monotonic()
-        if now < self._due:
-            return False
-        self._due = max(self._due + self._period, now)
-        return True
 
 
 def _nanoseconds(stamp):

@@ -97,11 +97,11 @@ class RosProcess:
 
     def assert_one_error(self, pattern):
         """The process ended with a failure, one ERROR line that matches, and no traceback."""
-        assert self.wait() not in (0, None)
-        output = "\n".join(self.lines)
+        status, output = self.wait(), "\n".join(self.lines)
+        assert status not in (0, None), f"status {status}:\n{output}"
         assert len(self.errors()) == 1, output
         assert re.search(pattern, self.errors()[0]), output
-        assert "Traceback" not in output
+        assert "Traceback" not in output, output
 
     def assert_clean_end(self, status):
         output = "\n".join(self.lines)

@@ -19,7 +19,7 @@ import rclpy
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
-from test_segmentation_node import MODULE, Camera, frame, ids, values
+from test_segmentation_node import MODULE, Camera, camera, frame, ids, values
 
 from ros_graph import Graph, RosProcess, image_message, wait_until
 from shuffleseg_core.segmenter import Segmenter
@@ -38,13 +38,6 @@ def graph():
     yield graph
     graph.close()
     os.environ["ROS_DOMAIN_ID"] = domain
-
-
-@pytest.fixture(scope="module")
-def camera(graph):
-    camera = Camera(graph)
-    yield camera
-    camera.close()
 
 
 @pytest.fixture

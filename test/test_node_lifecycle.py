@@ -19,7 +19,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.parameter_service import ParameterService
-from test_segmentation_node import MODULE, Camera, frame, ids, own_node
+from test_segmentation_node import MODULE, camera, frame, ids, node, own_node
 
 from ros_graph import TIMEOUT, RosProcess, graph, wait_until
 from shuffleseg_core.export.description_writer import with_description
@@ -31,13 +31,6 @@ from shuffleseg_ros import segmentation_node
 from shuffleseg_ros.image_conversion import to_rgb
 
 NODE = "/segmentation"
-
-
-@pytest.fixture(scope="module")
-def camera(graph):
-    camera = Camera(graph)
-    yield camera
-    camera.close()
 
 
 @pytest.fixture(scope="module")
@@ -125,15 +118,6 @@ def test_a_failed_configure_tells_why_and_can_be_retried(graph, camera, tmp_path
         camera.status(lambda s: s.level == b"\x00", task="process")
         assert process.stop() == 0
         assert not any("Traceback" in line for line in process.lines)
-
-
-@pytest.fixture(scope="module")
-def node(graph, camera, tiny_tflite):
-    parameters = {"model": str(tiny_tflite), "num_threads": 1, "diagnostics_period": 0.1}
-    with RosProcess(MODULE, parameters) as process:
-        process.wait_for_line("labelling /image")
-        yield process
-        process.stop()
 
 
 def test_the_model_is_swapped_while_frames_come(
@@ -363,17 +347,6 @@ def test_a_replaced_file_is_loaded_when_its_path_is_set_again(
         sent = to_rgb(frame(seed=4))
         expected = Segmenter(other_model).segment(sent)
         assert np.array_equal(node._segmenter.segment(sent), expected)
-    finally:
-        node.close()
-
-
-def test_a_higher_rate_limit_holds_at_once(graph, tiny_tflite):
-    node = own_node(graph, "limited", tiny_tflite, rate_limit=0.001)
-    try:
-        one = node._cameras[""]
-        assert one._due() and not one._due()
-        assert node.set_parameters([Parameter("rate_limit", value=1000.0)])[0].successful
-        wait_until(one._due)
     finally:
         node.close()
 

@@ -13,7 +13,7 @@ import numpy as np
 from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Float64MultiArray, String
-from test_segmentation_node import MODULE, Camera, frame, ids
+from test_segmentation_node import camera, frame, ids, node
 
 from ros_graph import RosProcess, graph, wait_until
 from shuffleseg_core.image_file import write_png
@@ -22,22 +22,6 @@ from shuffleseg_ros.image_conversion import to_rgb
 
 NODE = "/segmentation"
 UNLABELLED = 255
-
-
-@pytest.fixture(scope="module")
-def camera(graph):
-    camera = Camera(graph)
-    yield camera
-    camera.close()
-
-
-@pytest.fixture(scope="module")
-def node(graph, camera, tiny_tflite):
-    parameters = {"model": str(tiny_tflite), "num_threads": 1, "diagnostics_period": 0.1}
-    with RosProcess(MODULE, parameters) as process:
-        process.wait_for_line("labelling /image")
-        yield process
-        process.stop()
 
 
 @pytest.fixture

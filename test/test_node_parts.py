@@ -16,6 +16,7 @@ from shuffleseg_ros.diagnostics_report import ERROR, OK, STALE, WARN
 from shuffleseg_ros.frame_statistics import FrameStatistics
 from shuffleseg_ros.latest_frame_worker import LatestFrameWorker
 from shuffleseg_ros.log_throttle import LogThrottle
+from shuffleseg_ros.rate_limit import RateLimit
 
 
 class Clock:
@@ -267,6 +268,26 @@ def test_nodes_without_ros_say_so_in_one_line(tmp_path):
         )
         assert result.returncode == 1
         assert len(result.stderr.splitlines()) == 1 and "needs ROS 2" in result.stderr
+
+
+def passed(limit, clock, rate, seconds, step):
+    count = 0
+    for _ in range(round(seconds / step)):
+        clock.now += step
+        count += limit.admits(rate)
+    return count
+
+
+def test_the_rate_limit_is_the_mean_rate_and_a_higher_one_holds_at_once():
+    clock = Clock()
+    limit = RateLimit(clock)
+    assert passed(limit, clock, 0.0, 1, 0.1) == 10
+    assert passed(limit, clock, 8.0, 20, 1 / 30) in range(159, 163)
+    assert passed(limit, clock, 50.0, 10, 0.1) == 100
+    clock.now += 100  # nothing is saved up
+    assert [limit.admits(10.0) for _ in range(3)] == [True, False, False]
+    assert passed(limit, clock, 0.001, 10, 0.1) <= 1
+    assert passed(limit, clock, 10.0, 10, 0.05) in range(99, 102)
 
 
 def test_memory_of_images_is_not_given_back_at_each_frame():
