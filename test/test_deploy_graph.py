@@ -109,8 +109,9 @@ def test_what_was_pooled_alone_is_not_taken_for_the_whole_image():
 def test_networks_without_a_deploy_graph_export_plain(tmp_path):
     network = random_network(LabelMap.named("camvid"), (64, 48), "mobilenet_v2")
     with pytest.raises(UserError, match="--graph plain"):
-        export_tflite(network, tmp_path / "x.tflite")
-    export_tflite(network, tmp_path / "x.tflite", graph="plain")
+        export_tflite(network, tmp_path / "x.tflite", graph="deploy")
+    assert not (tmp_path / "x.tflite").exists()
+    export_tflite(network, tmp_path / "x.tflite")
     labels = Segmenter(tmp_path / "x.tflite", num_threads=1).segment(
         np.zeros((30, 40, 3), np.uint8)
     )

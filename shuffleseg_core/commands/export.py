@@ -27,9 +27,10 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--graph",
-        choices=("deploy", "plain"),
-        default="deploy",
-        help="the same labels with less work (%(default)s), or layer by layer as it was trained",
+        choices=("auto", "deploy", "plain"),
+        default="auto",
+        help="the same labels with less work (deploy), layer by layer as it was trained (plain), "
+        "or deploy for the networks that have it (%(default)s)",
     )
     parser.add_argument(
         "--int8",

@@ -10,7 +10,9 @@ def add_arguments(parser):
     parser.add_argument(
         "model", nargs="?", metavar="MODEL", help=".tflite file, or the name of a shipped model"
     )
-    parser.add_argument("--architecture", help="instead of a file: shufflenet_v2 or mobilenet_v2")
+    parser.add_argument(
+        "--architecture", help="instead of a file: a network by name, as shufflenet_v2"
+    )
     parser.add_argument("--head", help="basic or dpc")
     parser.add_argument("--classes", type=int, default=19, help="number of classes (%(default)s)")
     parser.add_argument("--size", default="224x224", metavar="WIDTHxHEIGHT", help="input size")
@@ -80,7 +82,7 @@ def _architecture_report(args) -> dict:
     from ..models import build_model
     from ..models.statistics import model_statistics
 
-    model = build_model(args.architecture, args.classes, input_size=size, upsample=False, **options)
+    model = build_model(args.architecture, args.classes, size, upsample=False, **options)
     costs = model_statistics(model)
     return {
         "architecture": args.architecture,

@@ -19,7 +19,7 @@ from .deploy_graph import deploy_graph
 from .description_writer import with_description
 from .network_graph import NoDeployGraph, network_graph
 
-GRAPHS = ("deploy", "plain")
+GRAPHS = ("auto", "deploy", "plain")
 OUTPUTS = ("logits", "labels")
 INPUTS = ("float32", "uint8")
 #: How far the deploy graph's logits may be off, as a share of the largest.
@@ -34,7 +34,7 @@ def export_tflite(
     input_dtype: str = "float32",
     input_size: tuple[int, int] | None = None,
     calibration: Sequence[np.ndarray] | None = None,
-    graph: str = "deploy",
+    graph: str = "auto",
     label_size: tuple[int, int] | None = None,
 ) -> ModelDescription:
     """Convert a trained network to TFLite: of float32, or of int8 throughout.
@@ -51,15 +51,17 @@ def export_tflite(
         input_size: (width, height); None takes the network's own.
         calibration: uint8 [height, width, 3] frames such as the network will see. With them the
             file is quantized: int8 weights (a scale a channel) and activations.
-        graph: `deploy`, see `deploy_graph`, or `plain`: layer by layer as it was trained.
+        graph: `deploy`, see `deploy_graph`; `plain`: layer by layer as it was trained; or
+            `auto`: `deploy` where the network is made of what such a graph has.
         label_size: (width, height) of `labels`; None gives them the input's size.
 
     Returns:
         The description written into the file.
 
     Raises:
-        UserError: TensorFlow is not Keras's backend here, an argument is out of range, or the
-            network needs operators beyond the builtin ones.
+        UserError: TensorFlow is not Keras's backend here, an argument is out of range, the
+            network needs operators beyond the builtin ones, or it has no deploy graph and is
+            to have one.
     """
     if output not in OUTPUTS:
         raise UserError(f"output {output!r}: choose from {', '.join(OUTPUTS)}")
@@ -81,7 +83,7 @@ def export_tflite(
         network.load_weights(model, Path(weights_file))
     align_corners = bool(network.model.get("align_corners", False))
     width, height = input_size
-    network_logits = _deployed(model) if graph == "deploy" else _as_trained(tf, model)
+    network_logits = _computation(tf, model, graph)
     # The converter itself puts 8 bits in a float graph's place where it quantizes.
     graph_dtype = tf.float32 if calibration is not None else tf.as_dtype(input_dtype)
 
@@ -121,6 +123,18 @@ def labels_of(tf, logits, size: tuple[int, int], align_corners: bool):
         half_pixel_centers=not align_corners,
     )
     return tf.argmax(logits, axis=-1, output_type=tf.int32, name="labels")
+
+
+def _computation(tf, model, graph: str):
+    """image → logits."""
+    if graph == "plain":
+        return _as_trained(tf, model)
+    try:
+        return _deployed(model)
+    except NoDeployGraph:
+        if graph == "deploy":
+            raise
+        return _as_trained(tf, model)
 
 
 def _deployed(model):

@@ -14,6 +14,8 @@ class ConvNormAct:
     Layers are named `<name>`, `<name>_norm` and `<name>_activation`; importers of foreign
     checkpoints rely on these names.
 
+    An `activation` is a name that Keras knows, "prelu" (a slope for each channel) or None.
+
     Attributes:
         momentum, epsilon: of the batch norms.
     """
@@ -32,29 +34,32 @@ class ConvNormAct:
             use_bias=False,
             name=name,
         )(x)
-        return self._finish(x, name, activation)
+        return self.norm(x, name, activation)
 
     def pointwise(self, x, width, name, activation="relu"):
         """1×1 convolution: [B, H, W, C] → [B, H, W, width]."""
         return self.conv(x, width, 1, name, activation=activation)
 
-    def depthwise(self, x, name, stride=1, rate=1, activation="relu"):
-        """Depthwise 3×3 convolution; rate is an int or (rows, columns). Keeps the channels."""
+    def depthwise(self, x, name, stride=1, rate=1, activation="relu", kernel_size=3):
+        """Depthwise convolution; rate is an int or (rows, columns). Keeps the channels."""
         x = layers.DepthwiseConv2D(
-            3,
+            kernel_size,
             strides=stride,
             dilation_rate=rate,
             padding="same",
             use_bias=False,
             name=name,
         )(x)
-        return self._finish(x, name, activation)
+        return self.norm(x, name, activation)
 
-    def _finish(self, x, name, activation):
+    def norm(self, x, name, activation=None):
+        """Batch norm and activation alone, named as those of the convolution `name`."""
         x = layers.BatchNormalization(
             momentum=self.momentum, epsilon=self.epsilon, name=f"{name}_norm"
         )(x)
-        if activation is not None:
+        if activation == "prelu":
+            x = layers.PReLU(shared_axes=(1, 2), name=f"{name}_activation")(x)
+        elif activation is not None:
             x = layers.Activation(activation, name=f"{name}_activation")(x)
         return x
 

@@ -40,6 +40,7 @@ class Layer:
         many = isinstance(inputs, (list, tuple))
         shape = [tensor.shape for tensor in inputs] if many else inputs.shape
         self.build(shape)
+        self.input = inputs
         parents = tuple(inputs) if many else (inputs,)
         self.output = Tensor(self.compute_output_shape(shape), self, parents)
         return self.output
@@ -92,8 +93,36 @@ class DepthwiseConv2D(_Window):
         self.weights = [self.kernel.shape, *([(shape[3],)] if self.use_bias else [])]
 
 
+class Conv2DTranspose(Conv2D):
+    def build(self, shape):
+        super().build(shape)
+        rows, columns, inputs, outputs = self.kernel.shape
+        self.kernel = SimpleNamespace(shape=(rows, columns, outputs, inputs))
+
+    def compute_output_shape(self, shape):
+        rows, columns = (
+            None if n is None else n * stride for n, stride in zip(shape[1:3], self.strides)
+        )
+        return (shape[0], rows, columns, self.filters)
+
+
 class MaxPooling2D(_Window):
+    def __init__(self, pool_size=2, strides=None, **kwargs):
+        super().__init__(pool_size, pool_size if strides is None else strides, **kwargs)
+
+
+class AveragePooling2D(MaxPooling2D):
     pass
+
+
+class PReLU(Layer):
+    def __init__(self, shared_axes=None, **kwargs):
+        super().__init__(**kwargs)
+        if shared_axes is None or tuple(shared_axes) != (1, 2):
+            raise NotImplementedError(f"shared_axes {shared_axes}")
+
+    def build(self, shape):
+        self.weights = [(1, 1, shape[-1])]
 
 
 class Dense(Layer):
@@ -133,8 +162,16 @@ class Concatenate(Layer):
 
 
 class Add(Layer):
+    """Element by element; one of a size of 1 goes with all."""
+
     def compute_output_shape(self, shape):
-        return shape[0]
+        return tuple(
+            None if None in sizes else max(sizes) for sizes in zip(*(tuple(one) for one in shape))
+        )
+
+
+class Multiply(Add):
+    pass
 
 
 class Activation(Layer):
@@ -196,15 +233,19 @@ def Input(shape, name=None):  # noqa: N802 (Keras's name)
 layers = SimpleNamespace(
     Activation=Activation,
     Add=Add,
+    AveragePooling2D=AveragePooling2D,
     BatchNormalization=BatchNormalization,
     Concatenate=Concatenate,
     Conv2D=Conv2D,
+    Conv2DTranspose=Conv2DTranspose,
     Dense=Dense,
     DepthwiseConv2D=DepthwiseConv2D,
     Dropout=Dropout,
     GlobalAveragePooling2D=GlobalAveragePooling2D,
     Layer=Layer,
     MaxPooling2D=MaxPooling2D,
+    Multiply=Multiply,
+    PReLU=PReLU,
     Rescaling=Rescaling,
 )
 ops = SimpleNamespace(split=_split)

@@ -16,7 +16,8 @@ class ModelStatistics:
 
     Attributes:
         parameters: all weights, the four of each batch-norm channel included.
-        macs: multiply-accumulates of convolutions and dense layers. Batch norm (folded at
+        macs: multiply-accumulates of convolutions, dense layers and products of tensors (as in
+            attention). Batch norm (folded at
             inference), activations, pooling and resizes are not counted, as in the paper.
         deployed_parameters: weights left once batch norm is folded into its convolution.
     """
@@ -63,12 +64,19 @@ def model_statistics(model: keras.Model) -> ModelStatistics:
     macs = 0
     deployed = 0
     for layer in model.layers:
-        if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
+        if isinstance(layer, keras.layers.Conv2DTranspose):  # a Conv2D, too, for Keras
+            _, rows, columns, _ = layer.input.shape
+            macs += rows * columns * prod(layer.kernel.shape)
+            deployed += layer.count_params()
+        elif isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
             _, rows, columns, _ = layer.output.shape
             macs += rows * columns * prod(layer.kernel.shape)
             deployed += layer.count_params()
         elif isinstance(layer, keras.layers.Dense):
-            macs += prod(layer.kernel.shape)
+            macs += prod(layer.output.shape[1:-1]) * prod(layer.kernel.shape)
+            deployed += layer.count_params()
+        elif hasattr(layer, "macs"):  # layers of ours that multiply tensors
+            macs += layer.macs()
             deployed += layer.count_params()
         elif isinstance(layer, keras.layers.BatchNormalization):
             deployed += layer.output.shape[-1]  # scale joins the kernel, shift becomes a bias

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..blocks import ConvNormAct, ResizeLike
+from ..blocks import ConvNormAct
 from ..engine import layers
 from .basic_head import basic_head
 from .detail_decoder import detail_decoder
@@ -12,7 +12,6 @@ HEADS = ("basic", "dpc")
 
 
 def segmentation_head(
-    image,
     pyramid: dict,
     num_classes: int,
     head: str = "basic",
@@ -23,13 +22,11 @@ def segmentation_head(
     decoder_stride: int | None = None,
     decoder_width: int = 64,
     dropout: float = 0.1,
-    momentum: float = 0.9997,
-    upsample: bool = True,
+    head_momentum: float = 0.9997,
 ):
     """Türkmen & Heikkilä, table 1, behind the backbone.
 
     Args:
-        image: [B, H, W, 3], for its size alone.
         pyramid: stride → features [B, ceil(H / stride), ceil(W / stride), C], as the backbones
             here return them.
         num_classes: depth of the logits.
@@ -42,13 +39,12 @@ def segmentation_head(
             back to, see `detail_decoder`; None has the paper's decoder, a bilinear resize.
         decoder_width: channels of that decoder.
         dropout: share of the projected features dropped while training (the paper keeps 0.9).
-        momentum: of the batch norms.
-        upsample: end with logits at the image's size; False ends at output stride, or at
-            decoder_stride.
+        head_momentum: of the batch norms. The official implementation's needs hundreds of
+            thousands of steps; a short training needs faster statistics, about 0.99.
 
     Returns:
-        Float logits [B, H, W, num_classes] or [B, ceil(H/stride), ceil(W/stride), num_classes].
-        With `upsample`, those before the resize are the output of the layer named "logits".
+        Float logits [B, ceil(H / stride), ceil(W / stride), num_classes] at output stride, or at
+        decoder_stride.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -56,7 +52,7 @@ def segmentation_head(
     if head not in HEADS:
         raise ValueError(f"head {head!r} is not in {list(HEADS)}")
     features = pyramid[output_stride]
-    conv = ConvNormAct(momentum=momentum, epsilon=1e-5)
+    conv = ConvNormAct(momentum=head_momentum, epsilon=1e-5)
     if head == "basic":
         x = basic_head(features, conv, align_corners, head_width)
     else:
@@ -66,7 +62,4 @@ def segmentation_head(
         details = {stride: pyramid[stride] for stride in pyramid if stride < output_stride}
         x = detail_decoder(x, details, decoder_stride, decoder_width, conv, align_corners)
     x = layers.Dropout(dropout, name="dropout")(x)
-    x = layers.Conv2D(num_classes, 1, name="logits", dtype="float32")(x)
-    if upsample:
-        x = ResizeLike(align_corners, name="upsample", dtype="float32")([x, image])
-    return x
+    return layers.Conv2D(num_classes, 1, name="logits", dtype="float32")(x)
