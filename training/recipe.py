@@ -206,7 +206,8 @@ def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> tuple[Rec
     Args:
         name_or_path: `camvid_basic`, or a path that ends in .yaml.
         overrides: changes as "optimization.epochs=2", or "STAGE.optimization.epochs=2" for one
-            stage; the value is read as YAML.
+            stage; the value is read as YAML. "model.architecture=enet" puts another network, with
+            its own defaults, in the place of the recipe's and its options.
 
     Returns:
         Its stages in order; one for a recipe without `stages`.
@@ -220,7 +221,8 @@ def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> tuple[Rec
             f"{name_or_path}: a recipe is a mapping with the keys model, data, augmentation …"
         )
     stages = _split_stages(data, name)
-    for override in overrides:
+    # The network first: its options may be given beside it, in any order.
+    for override in sorted(overrides, key=lambda text: ".architecture=" not in text):
         _apply_override(stages, override)
     return tuple(_from_dict(stage, name, stage_name) for stage_name, stage in stages.items())
 
@@ -278,6 +280,8 @@ def _apply_override(stages: dict[str | None, dict], override: str) -> None:
         if stage in ("", name):
             if not isinstance(data.setdefault(section, {}), dict):
                 raise UserError(f"--set {override!r}: {section} is not a section of a recipe")
+            if (section, field) == ("model", "architecture") and data[section].get(field) != value:
+                data[section].clear()
             data[section][field] = value
 
 
