@@ -138,3 +138,15 @@ def test_the_papers_stages():
         assert (settings.optimizer, settings.batch_size, settings.power) == ("adam", 16, 0.9)
         assert settings.weight_decay == 4e-5
         assert stage.augmentation.crop == "769x769"
+
+
+def test_another_architecture_takes_the_recipes_place():
+    (recipe,) = load_recipe(
+        "camvid_basic", ("model.output_stride=32", "model.architecture=mobilenet_v2")
+    )
+    assert recipe.model == {"architecture": "mobilenet_v2", "output_stride": 32}
+
+
+def test_the_recipes_own_architecture_keeps_its_options():
+    (recipe,) = load_recipe("camvid_basic", ("model.architecture=shufflenet_v2",))
+    assert recipe.model["head"] == "basic"

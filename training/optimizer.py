@@ -8,6 +8,8 @@ import numpy as np
 from .poly_schedule import PolySchedule
 from .recipe import OptimizationRecipe
 
+_DECAYING = (keras.layers.Conv2D, keras.layers.Conv2DTranspose, keras.layers.Dense)
+
 
 def make_optimizer(
     settings: OptimizationRecipe, total_steps: int, model: keras.Model
@@ -26,7 +28,7 @@ def make_optimizer(
     decaying = [
         layer.kernel
         for layer in model.layers
-        if isinstance(layer, keras.layers.Conv2D)
+        if isinstance(layer, _DECAYING)
         and not isinstance(layer, keras.layers.DepthwiseConv2D)
     ]
     if settings.optimizer == "adam":

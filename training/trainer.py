@@ -298,7 +298,8 @@ def _warn_of_few_steps(recipe: Recipe, total_steps: int) -> None:
         )
     settings = recipe.optimization
     moving = not (settings.freeze_batch_norms or settings.batch_norm_batches)
-    for key in ("backbone_momentum", "head_momentum") if moving else ():
+    keys = ("backbone_momentum", "head_momentum", "batch_norm_momentum")
+    for key in keys if moving else ():
         momentum = recipe.model.get(key, 0.0)
         # What is left of the initial statistics at the end.
         if isinstance(momentum, float) and momentum**total_steps > 0.01:

@@ -64,7 +64,8 @@ def model_statistics(model: keras.Model) -> ModelStatistics:
     macs = 0
     deployed = 0
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2DTranspose):  # a Conv2D, too, for Keras
+        # First: `shape_only` has it as a kind of Conv2D.
+        if isinstance(layer, keras.layers.Conv2DTranspose):
             _, rows, columns, _ = layer.input.shape
             macs += rows * columns * prod(layer.kernel.shape)
             deployed += layer.count_params()

@@ -1,0 +1,127 @@
+"""What holds for every network of the registry."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from conftest import requires_tensorflow
+from shuffleseg_core import LabelMap
+from shuffleseg_core.errors import UserError
+from shuffleseg_core.interpreter import open_interpreter
+from shuffleseg_core.tflite_file import TFLiteFile
+
+keras = pytest.importorskip("keras", exc_type=ImportError)
+
+from shuffleseg_core.export.tflite_export import export_tflite, random_network  # noqa: E402
+from shuffleseg_core.models import ARCHITECTURES, build_model  # noqa: E402
+from shuffleseg_core.models.statistics import model_statistics  # noqa: E402
+from shuffleseg_training.loss import LOSSES  # noqa: E402
+from shuffleseg_training.optimizer import make_optimizer  # noqa: E402
+from shuffleseg_training.recipe import load_recipe  # noqa: E402
+
+pytestmark = requires_tensorflow
+architectures = pytest.mark.parametrize("name", ARCHITECTURES)
+
+
+@architectures
+def test_it_says_whose_it_is(name):
+    architecture = ARCHITECTURES[name]
+    assert architecture.title and any(c.isdigit() for c in architecture.source)
+    # Its batch norms can be told how fast they forget.
+    assert any(option.endswith("momentum") for option in architecture.options)
+
+
+@architectures
+def test_logits_of_any_image_have_its_size(name, rng):
+    model = build_model(name, 5)
+    for size in ((71, 33), (96, 64)):
+        image = rng.uniform(0, 255, (1, size[1], size[0], 3)).astype(np.float32)
+        assert model(image).shape == (1, size[1], size[0], 5)
+    fixed = build_model(name, 5, input_size=(71, 33))
+    assert fixed.output.shape == (None, 33, 71, 5)
+    assert fixed.output.dtype == "float32"
+    coarse = build_model(name, 5, input_size=(71, 33), upsample=False)
+    assert coarse.get_layer("logits").output.shape[-1] == 5
+    # The same weights, with or without the last resize and at any size.
+    shapes = [[w.shape for w in m.weights] for m in (model, fixed, coarse)]
+    assert shapes[0] == shapes[1] == shapes[2]
+
+
+@architectures
+def test_it_learns_by_the_shipped_recipes(name, rng):
+    """Every weight has a gradient, and all are numbers after a step of the recipe's optimizer."""
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    (recipe,) = load_recipe("camvid_basic", (f"model.architecture={name}",))
+    model = build_model(**recipe.model, num_classes=5, input_size=(64, 48))
+    images = rng.uniform(0, 255, (2, 48, 64, 3)).astype(np.float32)
+    labels = rng.integers(0, 5, (2, 48, 64)).astype(np.uint8)
+    loss = LOSSES["cross_entropy_lovasz"](5, 255, None, 0.0)
+    with tf.GradientTape() as tape:
+        value = loss(labels, model(images, training=True))
+    gradients = tape.gradient(value, model.trainable_variables)
+    assert np.isfinite(value)
+    for variable, gradient in zip(model.trainable_variables, gradients):
+        assert gradient is not None, variable.path
+        assert np.isfinite(gradient).all(), variable.path
+    make_optimizer(recipe.optimization, 10, model).apply(gradients, model.trainable_variables)
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+@architectures
+def test_its_file_has_builtin_operators_and_its_logits(name, rng, tmp_path):
+    path = tmp_path / "network.tflite"
+    keras.utils.set_random_seed(7)
+    network = random_network(LabelMap.named("camvid"), (96, 64), name)
+    weights = tmp_path / "network.weights.h5"
+    model = network.build(input_size=(96, 64), upsample=False)
+    images = rng.uniform(0, 255, (2, 64, 96, 3)).astype(np.float32)
+    model(images, training=True)  # batch norms that do something
+    model.save_weights(weights)
+    export_tflite(network, path, weights_file=weights)
+    assert TFLiteFile(path).custom_operators == ()
+    interpreter = open_interpreter(path, 1)
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images[:1])
+    interpreter.invoke()
+    found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    expected = np.asarray(model(images[:1], training=False))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3 * np.abs(expected).max())
+
+
+def test_counting_without_keras_gives_keras_counts():
+    program = """
+import sys
+if sys.argv[1] == "without":
+    sys.modules["keras"] = None
+from shuffleseg_core.models import ARCHITECTURES, build_model, engine
+from shuffleseg_core.models.statistics import model_statistics
+assert engine.keras.__name__.startswith("shuffleseg_core") == (sys.argv[1] == "without")
+for name in ARCHITECTURES:
+    print(name, model_statistics(build_model(name, 7, input_size=(71, 33))))
+"""
+    counts = [
+        subprocess.run([sys.executable, "-c", program, way], check=True, capture_output=True).stdout
+        for way in ("with", "without")
+    ]
+    assert counts[0].splitlines() == counts[1].splitlines()
+    assert counts[0].count(b"\n") == len(ARCHITECTURES)
+
+
+@architectures
+def test_more_classes_and_larger_images_cost_more(name):
+    small, deep, large = (
+        model_statistics(build_model(name, classes, input_size=size, upsample=False))
+        for classes, size in ((5, (96, 64)), (19, (96, 64)), (5, (192, 128)))
+    )
+    assert small.parameters < deep.parameters and small.macs < deep.macs
+    assert small.parameters == large.parameters
+    assert 3 < large.macs / small.macs < 5
+
+
+@architectures
+def test_options_that_it_lacks_are_named(name):
+    with pytest.raises(UserError, match="widht"):
+        build_model(name, 5, widht=3)
