@@ -186,6 +186,24 @@ def test_a_short_run_on_a_real_graph(tiny_tflite, tmp_path):
 
 
 @requires_ros
+def test_several_cameras_against_one(tiny_tflite, tmp_path):
+    report = tmp_path / "report.json"
+    result = subprocess.run(
+        command(
+            *("--model", tiny_tflite, "--size", "160x90", "--rate", 20, "--cameras", 2),
+            *("--seconds", 1, "--json", report),
+        ),
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert result.returncode == 0, result.stderr
+    found = json.loads(report.read_text())
+    assert found["cameras"] == len(found["of_each"]) == 2 and all(found["of_each"])
+    assert found["ratio"] == pytest.approx(found["several_cameras"] / found["one_camera"])
+
+
+@requires_ros
 def test_ctrl_c_leaves_what_there_is(tiny_tflite, tmp_path):
     from ros_graph import TIMEOUT, Graph
 
