@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from .enet import enet
 from .heads import segmentation_head
 from .mobilenet_v2 import mobilenet_v2_segmentation
+from .segnet import segnet
 from .shufflenet_v2 import shufflenet_v2_segmentation
 
 
@@ -60,4 +61,5 @@ ARCHITECTURES = {
         segmentation_head,
     ),
     "enet": Architecture("ENet", "Paszke et al. 2016, arXiv:1606.02147", enet),
+    "segnet": Architecture("SegNet", "Badrinarayanan et al. 2015, arXiv:1511.00561", segnet),
 }
