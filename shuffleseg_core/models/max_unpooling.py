@@ -18,28 +18,27 @@ class MaxUnpooling2D(layers.Layer):
     equal maxima the first of the window takes the value, in the order rows, then columns. Gradients
     go to the values alone.
 
-    Frameworks hand on indices instead, and scatter by them, for which TFLite has no builtin
-    operator. Here are only operators that XNNPACK has.
+    Frameworks hand on indices instead and scatter by them, for which TFLite has no builtin
+    operator. What is here it has for floats and for int8; XNNPACK runs all but `equal` and `where`.
     """
 
     def call(self, inputs):
         values, source, maxima = inputs
         _, height, width, depth = keras.ops.shape(source)
         _, rows, columns, _ = keras.ops.shape(values)
-        source = keras.ops.stop_gradient(_even(_even(source, height, 1), width, 2))
+        source = _even(_even(source, height, 1), width, 2)
         # Pairs of rows are an axis of their own here, pairs of columns one half of the last each:
         # slices and concatenations then take whole runs of memory, without strides.
         source = keras.ops.reshape(source, (-1, 2, columns, 2 * depth))
-        maxima = keras.ops.reshape(keras.ops.stop_gradient(maxima), (-1, 1, columns, depth))
+        maxima = keras.ops.reshape(maxima, (-1, 1, columns, depth))
         rest = keras.ops.reshape(values, (-1, 1, columns, depth))
         placed = []
         for row, column in ((0, 0), (0, 1), (1, 0)):
             candidate = source[:, row : row + 1, :, column * depth : (column + 1) * depth]
-            # 0 where it is the maximum, 1 elsewhere: no difference is too small for `ceil`.
-            other = keras.ops.ceil(keras.ops.minimum(maxima - candidate, 1.0))
-            kept = rest * other
-            placed.append(rest - kept)
-            rest = kept  # what has found its place is 0 from here on, so that the first takes it
+            here = keras.ops.equal(candidate, maxima)
+            placed.append(keras.ops.where(here, rest, 0.0))
+            # What has found its place is 0 from here on: the first takes it.
+            rest = keras.ops.where(here, 0.0, rest)
         x = keras.ops.concatenate(
             [
                 keras.ops.concatenate(placed[:2], axis=3),
