@@ -6,8 +6,10 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .enet import enet
 from .heads import segmentation_head
 from .mobilenet_v2 import mobilenet_v2_segmentation
+from .segnet import segnet
 from .shufflenet_v2 import shufflenet_v2_segmentation
 
 
@@ -58,4 +60,6 @@ ARCHITECTURES = {
         mobilenet_v2_segmentation,
         segmentation_head,
     ),
+    "enet": Architecture("ENet", "Paszke et al. 2016, arXiv:1606.02147", enet),
+    "segnet": Architecture("SegNet", "Badrinarayanan et al. 2015, arXiv:1511.00561", segnet),
 }

@@ -189,6 +189,10 @@ class Dropout(Layer):
         super().__init__(name)
 
 
+class SpatialDropout2D(Dropout):
+    pass
+
+
 class _Split(Layer):
     def __init__(self, parts):
         super().__init__()
@@ -247,6 +251,7 @@ layers = SimpleNamespace(
     Multiply=Multiply,
     PReLU=PReLU,
     Rescaling=Rescaling,
+    SpatialDropout2D=SpatialDropout2D,
 )
 ops = SimpleNamespace(split=_split)
 saving = SimpleNamespace(register_keras_serializable=lambda package: lambda cls: cls)
