@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from .heads import segmentation_head
 from .mobilenet_v2 import mobilenet_v2_segmentation
+from .mobilenet_v3 import lraspp_segmentation
 from .shufflenet_v2 import shufflenet_v2_segmentation
 
 
@@ -57,5 +58,8 @@ ARCHITECTURES = {
         "Sandler et al. 2018, arXiv:1801.04381",
         mobilenet_v2_segmentation,
         segmentation_head,
+    ),
+    "lraspp": Architecture(
+        "LR-ASPP on MobileNetV3-Large", "Howard et al. 2019, arXiv:1905.02244", lraspp_segmentation
     ),
 }
