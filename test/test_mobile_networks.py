@@ -19,7 +19,7 @@ from shuffleseg_core.models.statistics import model_statistics  # noqa: E402
 
 pytestmark = requires_tensorflow
 
-NETWORKS = {"lraspp": {}}
+NETWORKS = {"lraspp": {}, "topformer_tiny": {}}
 
 
 def trained_weights(model):
@@ -50,7 +50,7 @@ def test_lraspp_with_the_parameters_of_torchvisions():
 
 
 def test_lraspp_exact_costs():
-    for size, gmac in (((224, 224), 0.2248), ((640, 360), 1.0444)):
+    for size, gmac in (((224, 224), 0.2248), ((640, 360), 1.0442)):
         statistics = model_statistics(build_model("lraspp", 19, input_size=size))
         assert (statistics.parameters, round(statistics.gmac, 4)) == (1_525_211, gmac)
 

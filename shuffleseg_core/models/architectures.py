@@ -10,6 +10,7 @@ from .heads import segmentation_head
 from .mobilenet_v2 import mobilenet_v2_segmentation
 from .mobilenet_v3 import lraspp_segmentation
 from .shufflenet_v2 import shufflenet_v2_segmentation
+from .topformer import topformer_tiny
 
 
 @dataclass(frozen=True)
@@ -61,5 +62,8 @@ ARCHITECTURES = {
     ),
     "lraspp": Architecture(
         "LR-ASPP on MobileNetV3-Large", "Howard et al. 2019, arXiv:1905.02244", lraspp_segmentation
+    ),
+    "topformer_tiny": Architecture(
+        "TopFormer-Tiny", "Zhang et al. 2022, arXiv:2204.05525", topformer_tiny
     ),
 }

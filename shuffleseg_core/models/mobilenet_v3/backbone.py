@@ -7,11 +7,9 @@ research/slim/nets/mobilenet): widths of squeeze-and-excite, rates of stages wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..blocks import ConvNormAct
-from ..engine import layers
-from ..squeeze_excite import divisible_by_8, squeeze_excite
+from ..inverted_residual import inverted_residual
+from ..squeeze_excite import divisible_by_8
 
 #: (expanded channels of each unit, channels, kernel, squeeze-and-excite, activation, stride) of
 #: each stage.
@@ -26,19 +24,6 @@ STAGES = (
 STEM_WIDTH = 16
 LAST_WIDTH = 960
 OUTPUT_STRIDES = (8, 16, 32)
-
-
-@dataclass(frozen=True)
-class Unit:
-    """What can be taken of an inverted residual.
-
-    Attributes:
-        depthwise: [B, h, w, expanded channels] after the depthwise convolution's activation.
-        output: [B, h, w, channels].
-    """
-
-    depthwise: object
-    output: object
 
 
 def mobilenet_v3_large_backbone(
@@ -87,29 +72,19 @@ def mobilenet_v3_large_backbone(
                 if rate_from_first_unit:
                     unit_rate = rate
             current_stride *= stride
-            units[stage, unit] = _inverted_residual(
-                x, expanded // halving, width // halving, kernel, with_se, activation, conv,
-                stride, unit_rate, f"stage{stage}_unit{unit}",
-            )  # fmt: skip
+            expanded //= halving
+            units[stage, unit] = inverted_residual(
+                x,
+                expanded,
+                width // halving,
+                conv,
+                f"stage{stage}_unit{unit}",
+                kernel_size=kernel,
+                stride=stride,
+                rate=unit_rate,
+                activation=activation,
+                squeezed=divisible_by_8(expanded / 4) if with_se else None,
+            )
             x = units[stage, unit].output
     last_width = LAST_WIDTH // 2 if halved_tail else LAST_WIDTH
     return conv.pointwise(x, last_width, name="last", activation="hard_swish"), units
-
-
-def _inverted_residual(
-    x, expanded, width, kernel, with_se, activation, conv, stride, rate, name
-) -> Unit:
-    """Figure 4: 1×1 to more channels, depthwise, squeeze-and-excite, 1×1 without activation."""
-    shortcut = x
-    if expanded != x.shape[-1]:
-        x = conv.pointwise(x, expanded, name=f"{name}_expand", activation=activation)
-    depthwise = x = conv.depthwise(
-        x, stride=stride, rate=rate, kernel_size=kernel, name=f"{name}_depthwise",
-        activation=activation,
-    )  # fmt: skip
-    if with_se:
-        x = squeeze_excite(x, divisible_by_8(expanded / 4), f"{name}_se")
-    x = conv.pointwise(x, width, name=f"{name}_project", activation=None)
-    if stride == 1 and shortcut.shape[-1] == width:
-        x = layers.Add(name=f"{name}_add")([shortcut, x])
-    return Unit(depthwise, x)
