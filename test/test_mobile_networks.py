@@ -15,11 +15,12 @@ keras = pytest.importorskip("keras", exc_type=ImportError)
 
 from shuffleseg_core.export.tflite_export import export_tflite, random_network  # noqa: E402
 from shuffleseg_core.models import build_model  # noqa: E402
+from shuffleseg_core.models.attention import Attention  # noqa: E402
 from shuffleseg_core.models.statistics import model_statistics  # noqa: E402
 
 pytestmark = requires_tensorflow
 
-NETWORKS = {"lraspp": {}, "topformer_tiny": {}}
+NETWORKS = ("lraspp", "topformer_tiny")
 
 
 def trained_weights(model):
@@ -53,6 +54,58 @@ def test_lraspp_exact_costs():
     for size, gmac in (((224, 224), 0.2248), ((640, 360), 1.0442)):
         statistics = model_statistics(build_model("lraspp", 19, input_size=size))
         assert (statistics.parameters, round(statistics.gmac, 4)) == (1_525_211, gmac)
+
+
+@pytest.mark.parametrize(
+    "classes, size, gflops, gmac",
+    # Tables 1 and 6 of arXiv:2204.05525. "FLOPs" are multiply-adds; those of batch norms,
+    # activations and resizes seem to be among them, which adds 8 % at 1024×512.
+    [
+        (150, (512, 512), 0.6, 0.6007),
+        (150, (448, 448), 0.5, 0.4593),
+        (19, (1024, 512), 1.2, 1.0703),
+    ],
+)
+def test_topformer_tiny_costs_as_published(classes, size, gflops, gmac):
+    model = build_model("topformer_tiny", classes, input_size=size, upsample=False)
+    assert round(trained_weights(model) / 1e6, 1) == 1.4
+    found = model_statistics(model).gmac
+    assert round(found, 4) == gmac and 0.89 * gflops < found < 1.01 * gflops
+
+
+def test_topformer_tiny_exact_costs():
+    for size, gmac in (((224, 224), 0.1055), ((640, 360), 0.4757)):
+        model = build_model("topformer_tiny", 19, input_size=size)
+        statistics = model_statistics(model)
+        assert (statistics.parameters, round(statistics.gmac, 4)) == (1_407_219, gmac)
+        assert trained_weights(model) == 1_389_011
+        tokens = model.get_layer("tokens").output.shape
+        assert tokens == (None, -(-size[1] // 64), -(-size[0] // 64), 16 + 32 + 64 + 96)
+
+
+def test_attention_head_by_head(rng):
+    shapes = (2, 3, 4, 8), (2, 2, 5, 8), (2, 2, 5, 6)
+    queries, keys, values = (rng.normal(size=shape).astype(np.float32) for shape in shapes)
+    found = np.asarray(Attention(heads=2, scale=0.5)([queries, keys, values]))
+    for head in range(2):
+        q, k = (x[..., 4 * head : 4 * head + 4] for x in (queries, keys))
+        weights = np.exp(0.5 * np.einsum("byxc,bhwc->byxhw", q, k))
+        weights /= weights.sum((3, 4), keepdims=True)
+        v = values[..., 3 * head : 3 * head + 3]
+        expected = np.einsum("byxhw,bhwc->byxc", weights, v)
+        np.testing.assert_allclose(found[..., 3 * head : 3 * head + 3], expected, atol=1e-5)
+
+
+def test_drop_path_leaves_out_whole_branches(rng):
+    model = build_model("topformer_tiny", 5, drop_path=0.5)
+    rates = [model.get_layer(f"block{n}_mlp_drop_path").rate for n in (2, 3, 4)]
+    assert rates == pytest.approx([0.5 / 3, 1 / 3, 0.5])
+    branch = np.ones((64, 2, 3, 4), np.float32)
+    kept = np.asarray(model.get_layer("block4_mlp_drop_path")(branch, training=True))
+    kept = kept.reshape(64, -1)
+    assert (kept == kept[:, :1]).all() and set(kept[:, 0].tolist()) == {0.0, 2.0}
+    assert not any("drop_path" in layer.name for layer in
+                   build_model("topformer_tiny", 5, drop_path=0).layers)  # fmt: skip
 
 
 def test_counting_without_keras_gives_keras_counts():
@@ -119,9 +172,9 @@ def test_exported_file_equals_keras(architecture, tmp_path, rng):
 def test_one_step_reaches_every_weight(architecture, rng):
     import tensorflow as tf
 
-    model = build_model(architecture, 5, input_size=(64, 48))
-    images = rng.uniform(0, 255, (2, 48, 64, 3)).astype(np.float32)
-    truths = rng.integers(0, 5, (2, 48, 64))
+    model = build_model(architecture, 5, input_size=(128, 96))
+    images = rng.uniform(0, 255, (2, 96, 128, 3)).astype(np.float32)
+    truths = rng.integers(0, 5, (2, 96, 128))
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(
             keras.losses.sparse_categorical_crossentropy(
@@ -149,6 +202,8 @@ def test_lraspp_takes_any_output_stride(output_stride):
         ("lraspp", {"output_stride": 4}, "output_stride 4"),
         ("lraspp", {"variant": "caffe"}, "variant 'caffe'"),
         ("lraspp", {"head_width": 0}, "head_width 0"),
+        ("topformer_tiny", {"dropout": 1}, "dropout 1"),
+        ("topformer_tiny", {"drop_path": -0.1}, "drop_path -0.1"),
     ],
 )
 def test_values_out_of_range_are_named(architecture, options, words):

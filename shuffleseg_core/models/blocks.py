@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .activations import HardSwish
 from .engine import keras, layers
 
 
@@ -15,8 +14,7 @@ class ConvNormAct:
     Layers are named `<name>`, `<name>_norm` and `<name>_activation`; importers of foreign
     checkpoints rely on these names.
 
-    An `activation` is a name that Keras knows, "hard_swish", "prelu" (a slope for each channel) or
-    None.
+    An `activation` is a name that Keras knows, "prelu" (a slope for each channel) or None.
 
     Attributes:
         momentum, epsilon: of the batch norms.
@@ -61,8 +59,6 @@ class ConvNormAct:
         )(x)
         if activation == "prelu":
             x = layers.PReLU(shared_axes=(1, 2), name=f"{name}_activation")(x)
-        elif activation == "hard_swish":
-            x = HardSwish(name=f"{name}_activation")(x)
         elif activation is not None:
             x = layers.Activation(activation, name=f"{name}_activation")(x)
         return x

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .activations import HardSigmoid
 from .engine import layers
 
 
@@ -21,7 +20,7 @@ def squeeze_excite(x, squeezed_width: int, name: str):
     scale = layers.Conv2D(squeezed_width, 1, name=f"{name}_squeeze")(scale)
     scale = layers.Activation("relu", name=f"{name}_squeeze_activation")(scale)
     scale = layers.Conv2D(x.shape[-1], 1, name=f"{name}_excite")(scale)
-    scale = HardSigmoid(name=f"{name}_excite_activation")(scale)
+    scale = layers.Activation("hard_sigmoid", name=f"{name}_excite_activation")(scale)
     return layers.Multiply(name=f"{name}_scaled")([x, scale])
 
 

@@ -12,7 +12,6 @@ Deviations:
 
 from __future__ import annotations
 
-from .activations import HardSigmoid
 from .attention import Attention, ChannelSlice
 from .blocks import ConvNormAct, ResizeLike
 from .engine import layers
@@ -153,7 +152,7 @@ def _inject(features, semantics, conv, align_corners: bool, name: str):
     """Figure 2, semantics injection module: scale the features by what is there, and add it."""
     x = conv.pointwise(features, HEAD_WIDTH, name=f"{name}_local", activation=None)
     gate = conv.pointwise(semantics, HEAD_WIDTH, name=f"{name}_gate", activation=None)
-    gate = HardSigmoid(name=f"{name}_gate_activation")(gate)
+    gate = layers.Activation("hard_sigmoid", name=f"{name}_gate_activation")(gate)
     gate = ResizeLike(align_corners, name=f"{name}_gate_upsample")([gate, x])
     semantics = conv.pointwise(semantics, HEAD_WIDTH, name=f"{name}_global", activation=None)
     semantics = ResizeLike(align_corners, name=f"{name}_global_upsample")([semantics, x])

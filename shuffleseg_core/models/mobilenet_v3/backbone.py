@@ -12,14 +12,14 @@ from ..inverted_residual import inverted_residual
 from ..squeeze_excite import divisible_by_8
 
 #: (expanded channels of each unit, channels, kernel, squeeze-and-excite, activation, stride) of
-#: each stage.
+#: each stage. Hard SiLU is Keras's name for hard swish, TFLite's HARD_SWISH.
 STAGES = (
     ((16,), 16, 3, False, "relu", 1),
     ((64, 72), 24, 3, False, "relu", 2),
     ((72, 120, 120), 40, 5, True, "relu", 2),
-    ((240, 200, 184, 184), 80, 3, False, "hard_swish", 2),
-    ((480, 672), 112, 3, True, "hard_swish", 1),
-    ((672, 960, 960), 160, 5, True, "hard_swish", 2),
+    ((240, 200, 184, 184), 80, 3, False, "hard_silu", 2),
+    ((480, 672), 112, 3, True, "hard_silu", 1),
+    ((672, 960, 960), 160, 5, True, "hard_silu", 2),
 )
 STEM_WIDTH = 16
 LAST_WIDTH = 960
@@ -57,7 +57,7 @@ def mobilenet_v3_large_backbone(
     if output_stride not in OUTPUT_STRIDES:
         raise ValueError(f"output_stride {output_stride} is not in {list(OUTPUT_STRIDES)}")
     conv = ConvNormAct(batch_norm_momentum, 1e-3)
-    x = conv.conv(inputs, STEM_WIDTH, 3, stride=2, name="stem", activation="hard_swish")
+    x = conv.conv(inputs, STEM_WIDTH, 3, stride=2, name="stem", activation="hard_silu")
     units = {}
     current_stride, rate = 2, 1
     for stage, (expansions, width, kernel, with_se, activation, stage_stride) in enumerate(
@@ -87,4 +87,4 @@ def mobilenet_v3_large_backbone(
             )
             x = units[stage, unit].output
     last_width = LAST_WIDTH // 2 if halved_tail else LAST_WIDTH
-    return conv.pointwise(x, last_width, name="last", activation="hard_swish"), units
+    return conv.pointwise(x, last_width, name="last", activation="hard_silu"), units
