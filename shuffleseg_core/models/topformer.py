@@ -1,8 +1,9 @@
 """TopFormer-Tiny: convolutions' features of all strides, told by a transformer what is where.
 
 Zhang et al., "TopFormer: Token Pyramid Transformer for Mobile Semantic Segmentation"
-(arXiv:2204.05525), figure 2 and tables 1, 2 and 6; what they leave open is as in the authors' code
-(hustvl/TopFormer, local_configs/topformer/topformer_tiny_1024x512_80k_2x8_city.py).
+(arXiv:2204.05525). Widths and what the paper leaves open are as in the authors' code
+(hustvl/TopFormer, local_configs/topformer/topformer_tiny_1024x512_80k_2x8_city.py; their
+configuration for ADE20K differs in one layer, a head whose 1×1 convolution is depthwise).
 
 Deviations:
 - The token pyramid is pooled in windows of 64 image pixels with 'same' padding; the authors' code
@@ -149,7 +150,7 @@ def _drop_path(x, rate: float, name: str):
 
 
 def _inject(features, semantics, conv, align_corners: bool, name: str):
-    """Figure 2, semantics injection module: scale the features by what is there, and add it."""
+    """Semantics injection: scale the features by what is there, and add it."""
     x = conv.pointwise(features, HEAD_WIDTH, name=f"{name}_local", activation=None)
     gate = conv.pointwise(semantics, HEAD_WIDTH, name=f"{name}_gate", activation=None)
     gate = layers.Activation("hard_sigmoid", name=f"{name}_gate_activation")(gate)

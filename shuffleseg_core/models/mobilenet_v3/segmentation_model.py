@@ -1,6 +1,6 @@
 """LR-ASPP on MobileNetV3-Large.
 
-Howard et al., "Searching for MobileNetV3" (arXiv:1905.02244), section 6.4, figure 10, table 7.
+Howard et al., "Searching for MobileNetV3" (arXiv:1905.02244), figure 10 and table 7.
 Figure 10 leaves open which features at 1/8 the second classifier reads; the default is as in the
 authors' code (tensorflow/models, research/deeplab, `mobilenet_v3_large_seg`).
 
