@@ -10,7 +10,9 @@ from .enet import enet
 from .heads import segmentation_head
 from .mobilenet_v2 import mobilenet_v2_segmentation
 from .segnet import segnet
+from .mobilenet_v3 import lraspp_segmentation
 from .shufflenet_v2 import shufflenet_v2_segmentation
+from .topformer import topformer_tiny
 
 
 @dataclass(frozen=True)
@@ -62,4 +64,10 @@ ARCHITECTURES = {
     ),
     "enet": Architecture("ENet", "Paszke et al. 2016, arXiv:1606.02147", enet),
     "segnet": Architecture("SegNet", "Badrinarayanan et al. 2015, arXiv:1511.00561", segnet),
+    "lraspp": Architecture(
+        "LR-ASPP on MobileNetV3-Large", "Howard et al. 2019, arXiv:1905.02244", lraspp_segmentation
+    ),
+    "topformer_tiny": Architecture(
+        "TopFormer-Tiny", "Zhang et al. 2022, arXiv:2204.05525", topformer_tiny
+    ),
 }
