@@ -116,12 +116,13 @@ def export_tflite(
 
 def labels_of(tf, logits, size: tuple[int, int], align_corners: bool):
     """Resize to (width, height) and argmax, as `output="labels"` ends: int32 [1, H, W]."""
-    logits = tf.raw_ops.ResizeBilinear(
-        images=logits,
-        size=size[::-1],
-        align_corners=align_corners,
-        half_pixel_centers=not align_corners,
-    )
+    if tuple(logits.shape[1:3]) != size[::-1]:  # the converter keeps one that changes nothing
+        logits = tf.raw_ops.ResizeBilinear(
+            images=logits,
+            size=size[::-1],
+            align_corners=align_corners,
+            half_pixel_centers=not align_corners,
+        )
     return tf.argmax(logits, axis=-1, output_type=tf.int32, name="labels")
 
 

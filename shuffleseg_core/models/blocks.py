@@ -83,6 +83,8 @@ class ResizeLike(layers.Layer):
     def call(self, inputs):
         x, reference = inputs
         _, height, width, _ = keras.ops.shape(reference)
+        if isinstance(height, int) and tuple(x.shape[1:3]) == (height, width):
+            return x
         if not self.align_corners:
             return keras.ops.image.resize(x, (height, width), interpolation="bilinear")
         # No Keras backend offers align_corners. Bilinear resize is separable and linear:
