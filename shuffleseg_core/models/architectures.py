@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from .heads import segmentation_head
 from .mobilenet_v2 import mobilenet_v2_segmentation
+from .pp_mobileseg import pp_mobileseg_tiny
+from .seaformer import seaformer_segmentation, seaformer_small
 from .shufflenet_v2 import shufflenet_v2_segmentation
 
 
@@ -57,5 +59,14 @@ ARCHITECTURES = {
         "Sandler et al. 2018, arXiv:1801.04381",
         mobilenet_v2_segmentation,
         segmentation_head,
+    ),
+    "seaformer_small": Architecture(
+        "SeaFormer-Small",
+        "Wan et al. 2023, arXiv:2301.13156",
+        seaformer_small,
+        seaformer_segmentation,
+    ),
+    "pp_mobileseg_tiny": Architecture(
+        "PP-MobileSeg-Tiny", "Tang et al. 2023, arXiv:2304.05152", pp_mobileseg_tiny
     ),
 }
