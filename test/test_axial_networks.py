@@ -62,7 +62,7 @@ def test_seaformer_costs_as_published(size, classes, image_size, parameters, mil
 
 
 def test_pp_mobileseg_parameters():
-    """The paper has 1.44 M (512×512, 150 classes), the authors' README 1.44 M and 1.61 M.
+    """Published: 1.44 M (512×512, 150 classes), in a table of the authors' README 1.61 M.
 
     Their code builds what is counted here, 1.49 M; 1.44 M is what is left of it with batch norm
     folded and without the classifier.

@@ -1,8 +1,8 @@
 """Squeeze-enhanced axial attention and the transformer block around it.
 
-Wan et al., "SeaFormer" (arXiv:2301.13156), section 3.2, figures 3 and 4; with a stride, Tang et
-al., "PP-MobileSeg" (arXiv:2304.05152), section 3.1. What the papers leave open is as in the
-authors' code (fudan-zvg/SeaFormer, PaddlePaddle/PaddleSeg): 16 learned positions an axis,
+Wan et al., "SeaFormer: Squeeze-enhanced Axial Transformer for Mobile Semantic Segmentation"
+(arXiv:2301.13156); with a stride, Tang et al., "PP-MobileSeg" (arXiv:2304.05152). Details are as in
+the authors' code (fudan-zvg/SeaFormer, PaddlePaddle/PaddleSeg): 16 learned positions an axis,
 interpolated to the axis's length, values twice as wide as keys, and relu6.
 
 Deviations:
@@ -128,7 +128,7 @@ class AxialTransformer:
         return layers.Add(name=f"{name}_output")([x, branch])
 
     def attention(self, x, key_width: int, name: str):
-        """Figure 4: axial attention gates what a convolution of queries, keys and values sees."""
+        """Axial attention gates what a convolution of queries, keys and values sees."""
         features, width = x, x.shape[-1]
         if self.stride > 1:
             # With a bias, which the norm makes useless, as in the authors' code.

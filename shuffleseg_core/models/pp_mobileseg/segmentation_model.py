@@ -1,7 +1,7 @@
 """PP-MobileSeg-Tiny: StrideFormer, the aggregated attention module, a classifier at 1/16.
 
 Tang et al., "PP-MobileSeg: Explore the Fast and Accurate Semantic Segmentation Model on Mobile
-Devices" (arXiv:2304.05152), sections 3.2 and 3.3; what the paper leaves open is as in the authors'
+Devices" (arXiv:2304.05152); what the paper leaves open is as in the authors'
 code (PaddlePaddle/PaddleSeg, paddleseg/models/pp_mobileseg.py and backbones/strideformer.py, `AAM`
 of pp_mobileseg_tiny_ade20k_512x512_160k.yml).
 
@@ -63,7 +63,7 @@ def pp_mobileseg_tiny(
 
 
 def aggregated_attention(fine, middle, coarse, conv, align_corners: bool = False):
-    """Section 3.2: gates of all three vote on the details, the semantics are added.
+    """Gates of all three vote on the details, the semantics are added.
 
     Args:
         fine, middle, coarse: features at strides 8, 16 and 32.

@@ -1,7 +1,7 @@
 """StrideFormer-Tiny: MobileNetV3 stages with strided axial attention at 1/16 and 1/32.
 
 Tang et al., "PP-MobileSeg: Explore the Fast and Accurate Semantic Segmentation Model on Mobile
-Devices" (arXiv:2304.05152), section 3.1, figure 2; widths as in the authors' code
+Devices" (arXiv:2304.05152); widths as in the authors' code
 (PaddlePaddle/PaddleSeg, paddleseg/models/backbones/strideformer.py, `MobileSeg_Tiny`).
 
 Deviation: the hard sigmoid of squeeze-and-excite has a slope of 1/6, that of PaddlePaddle 1/5,

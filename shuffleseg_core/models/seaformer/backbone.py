@@ -1,8 +1,8 @@
 """SeaFormer feature extractor: MobileNetV2 stages, axial transformers from 1/32 on.
 
 Wan et al., "SeaFormer: Squeeze-enhanced Axial Transformer for Mobile Semantic Segmentation"
-(arXiv:2301.13156), table of the variants in the appendix; expansions, kernels and the width of
-keys as in the authors' configurations (fudan-zvg/SeaFormer, seaformer-seg/local_configs).
+(arXiv:2301.13156); widths, expansions and kernels as in the authors' configurations
+(fudan-zvg/SeaFormer, seaformer-seg/local_configs).
 """
 
 from __future__ import annotations

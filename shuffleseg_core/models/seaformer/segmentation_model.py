@@ -1,7 +1,7 @@
 """SeaFormer with its light segmentation head.
 
 Wan et al., "SeaFormer: Squeeze-enhanced Axial Transformer for Mobile Semantic Segmentation"
-(arXiv:2301.13156), figure 2; the head as in the authors' code (fudan-zvg/SeaFormer,
+(arXiv:2301.13156); the head as in the authors' code (fudan-zvg/SeaFormer,
 seaformer-seg, `LightHead`), whose last convolution before the classifier has one weight a channel.
 
 Deviations, besides those of `axial_attention`: the image is in [-1, 1] (equation 1 of this
