@@ -65,6 +65,8 @@ setup(
         "shuffleseg_core.models.heads",
         "shuffleseg_core.models.mobilenet_v2",
         "shuffleseg_core.models.mobilenet_v3",
+        "shuffleseg_core.models.pp_mobileseg",
+        "shuffleseg_core.models.seaformer",
         "shuffleseg_core.models.shufflenet_v2",
         "shuffleseg_core.synthetic_drive",
         "shuffleseg_ros",

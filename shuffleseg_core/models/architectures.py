@@ -11,6 +11,8 @@ from .heads import segmentation_head
 from .mobilenet_v2 import mobilenet_v2_segmentation
 from .segnet import segnet
 from .mobilenet_v3 import lraspp_segmentation
+from .pp_mobileseg import pp_mobileseg_tiny
+from .seaformer import seaformer_segmentation, seaformer_small
 from .shufflenet_v2 import shufflenet_v2_segmentation
 from .topformer import topformer_tiny
 
@@ -69,5 +71,13 @@ ARCHITECTURES = {
     ),
     "topformer_tiny": Architecture(
         "TopFormer-Tiny", "Zhang et al. 2022, arXiv:2204.05525", topformer_tiny
+    "seaformer_small": Architecture(
+        "SeaFormer-Small",
+        "Wan et al. 2023, arXiv:2301.13156",
+        seaformer_small,
+        seaformer_segmentation,
+    ),
+    "pp_mobileseg_tiny": Architecture(
+        "PP-MobileSeg-Tiny", "Tang et al. 2023, arXiv:2304.05152", pp_mobileseg_tiny
     ),
 }

@@ -30,6 +30,11 @@ class Layer:
     def build(self, shape):
         """Fill `weights` for an input of this shape."""
 
+    def add_weight(self, shape=None, initializer=None, dtype=None, trainable=True, name=None):
+        """List a weight of a layer that is not Keras's, from its `build`."""
+        self.weights.append(tuple(shape))
+        return SimpleNamespace(shape=tuple(shape))
+
     def compute_output_shape(self, shape):
         return shape
 
