@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .fast_scnn import fast_scnn
 from .heads import segmentation_head
 from .mobilenet_v2 import mobilenet_v2_segmentation
 from .shufflenet_v2 import shufflenet_v2_segmentation
@@ -58,4 +59,5 @@ ARCHITECTURES = {
         mobilenet_v2_segmentation,
         segmentation_head,
     ),
+    "fast_scnn": Architecture("Fast-SCNN", "Poudel et al. 2019, arXiv:1902.04502", fast_scnn),
 }
