@@ -6,9 +6,11 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .bisenet_v2 import bisenet_v2
 from .fast_scnn import fast_scnn
 from .heads import segmentation_head
 from .mobilenet_v2 import mobilenet_v2_segmentation
+from .pidnet import pidnet_s
 from .shufflenet_v2 import shufflenet_v2_segmentation
 
 
@@ -60,4 +62,6 @@ ARCHITECTURES = {
         segmentation_head,
     ),
     "fast_scnn": Architecture("Fast-SCNN", "Poudel et al. 2019, arXiv:1902.04502", fast_scnn),
+    "bisenet_v2": Architecture("BiSeNet V2", "Yu et al. 2021, arXiv:2004.02147", bisenet_v2),
+    "pidnet_s": Architecture("PIDNet-S", "Xu et al. 2023, arXiv:2206.02066", pidnet_s),
 }
