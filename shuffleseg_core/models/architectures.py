@@ -13,6 +13,11 @@ from .segnet import segnet
 from .mobilenet_v3 import lraspp_segmentation
 from .pp_mobileseg import pp_mobileseg_tiny
 from .seaformer import seaformer_segmentation, seaformer_small
+from .bisenet_v2 import bisenet_v2
+from .fast_scnn import fast_scnn
+from .heads import segmentation_head
+from .mobilenet_v2 import mobilenet_v2_segmentation
+from .pidnet import pidnet_s
 from .shufflenet_v2 import shufflenet_v2_segmentation
 from .topformer import topformer_tiny
 
@@ -80,4 +85,7 @@ ARCHITECTURES = {
     "pp_mobileseg_tiny": Architecture(
         "PP-MobileSeg-Tiny", "Tang et al. 2023, arXiv:2304.05152", pp_mobileseg_tiny
     ),
+    "fast_scnn": Architecture("Fast-SCNN", "Poudel et al. 2019, arXiv:1902.04502", fast_scnn),
+    "bisenet_v2": Architecture("BiSeNet V2", "Yu et al. 2021, arXiv:2004.02147", bisenet_v2),
+    "pidnet_s": Architecture("PIDNet-S", "Xu et al. 2023, arXiv:2206.02066", pidnet_s),
 }

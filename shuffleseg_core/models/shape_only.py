@@ -89,13 +89,20 @@ class Conv2D(_Window):
 
 
 class DepthwiseConv2D(_Window):
-    def __init__(self, kernel_size, use_bias=True, **kwargs):
+    def __init__(self, kernel_size, use_bias=True, depth_multiplier=1, **kwargs):
         super().__init__(kernel_size, **kwargs)
         self.use_bias = use_bias
+        self.depth_multiplier = depth_multiplier
 
     def build(self, shape):
-        self.kernel = SimpleNamespace(shape=(*self.size, shape[3], 1))
-        self.weights = [self.kernel.shape, *([(shape[3],)] if self.use_bias else [])]
+        self.kernel = SimpleNamespace(shape=(*self.size, shape[3], self.depth_multiplier))
+        self.weights = [
+            self.kernel.shape,
+            *([(self.depth(shape[3]),)] if self.use_bias else []),
+        ]
+
+    def depth(self, input_depth):
+        return input_depth * self.depth_multiplier
 
 
 class Conv2DTranspose(Conv2D):
@@ -179,6 +186,10 @@ class Multiply(Add):
     pass
 
 
+class Subtract(Add):
+    pass
+
+
 class Activation(Layer):
     def __init__(self, activation, name=None, **kwargs):
         super().__init__(name)
@@ -257,6 +268,7 @@ layers = SimpleNamespace(
     PReLU=PReLU,
     Rescaling=Rescaling,
     SpatialDropout2D=SpatialDropout2D,
+    Subtract=Subtract,
 )
 ops = SimpleNamespace(split=_split)
 saving = SimpleNamespace(register_keras_serializable=lambda package: lambda cls: cls)
