@@ -65,6 +65,7 @@ setup(
         "shuffleseg_core.models.heads",
         "shuffleseg_core.models.mobilenet_v2",
         "shuffleseg_core.models.shufflenet_v2",
+        "shuffleseg_core.models.skipnet",
         "shuffleseg_core.synthetic_drive",
         "shuffleseg_ros",
         "shuffleseg_ros.demo",

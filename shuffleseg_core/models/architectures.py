@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from .heads import segmentation_head
 from .mobilenet_v2 import mobilenet_v2_segmentation
 from .shufflenet_v2 import shufflenet_v2_segmentation
+from .skipnet import skipnet_mobilenet, skipnet_shufflenet
 
 
 @dataclass(frozen=True)
@@ -57,5 +58,14 @@ ARCHITECTURES = {
         "Sandler et al. 2018, arXiv:1801.04381",
         mobilenet_v2_segmentation,
         segmentation_head,
+    ),
+    "shuffleseg": Architecture(
+        "ShuffleSeg", "Gamal et al. 2018, arXiv:1803.03816", skipnet_shufflenet
+    ),
+    "skipnet_shufflenet": Architecture(
+        "SkipNet-ShuffleNet", "Siam et al. 2018, arXiv:1803.02758", skipnet_shufflenet
+    ),
+    "skipnet_mobilenet": Architecture(
+        "SkipNet-MobileNet", "Siam et al. 2018, arXiv:1803.02758", skipnet_mobilenet
     ),
 }
