@@ -68,6 +68,7 @@ setup(
         "shuffleseg_core.models.pp_mobileseg",
         "shuffleseg_core.models.seaformer",
         "shuffleseg_core.models.shufflenet_v2",
+        "shuffleseg_core.models.skipnet",
         "shuffleseg_core.synthetic_drive",
         "shuffleseg_ros",
         "shuffleseg_ros.demo",

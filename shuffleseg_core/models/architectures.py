@@ -20,6 +20,7 @@ from .mobilenet_v2 import mobilenet_v2_segmentation
 from .pidnet import pidnet_s
 from .shufflenet_v2 import shufflenet_v2_segmentation
 from .topformer import topformer_tiny
+from .skipnet import skipnet_mobilenet, skipnet_shufflenet
 
 
 @dataclass(frozen=True)
@@ -88,4 +89,13 @@ ARCHITECTURES = {
     "fast_scnn": Architecture("Fast-SCNN", "Poudel et al. 2019, arXiv:1902.04502", fast_scnn),
     "bisenet_v2": Architecture("BiSeNet V2", "Yu et al. 2021, arXiv:2004.02147", bisenet_v2),
     "pidnet_s": Architecture("PIDNet-S", "Xu et al. 2023, arXiv:2206.02066", pidnet_s),
+    "shuffleseg": Architecture(
+        "ShuffleSeg", "Gamal et al. 2018, arXiv:1803.03816", skipnet_shufflenet
+    ),
+    "skipnet_shufflenet": Architecture(
+        "SkipNet-ShuffleNet", "Siam et al. 2018, arXiv:1803.02758", skipnet_shufflenet
+    ),
+    "skipnet_mobilenet": Architecture(
+        "SkipNet-MobileNet", "Siam et al. 2018, arXiv:1803.02758", skipnet_mobilenet
+    ),
 }

@@ -65,6 +65,31 @@ class ConvNormAct:
 
 
 @keras.saving.register_keras_serializable("shuffleseg")
+class ChannelShuffle(layers.Layer):
+    """Interleave the channels of `groups` equal groups.
+
+    [B, H, W, C] → [B, H, W, C]: channel g·C/groups + i moves to i·groups + g.
+    """
+
+    def __init__(self, groups: int = 2, **kwargs):
+        super().__init__(**kwargs)
+        self.groups = groups
+
+    def call(self, inputs):
+        _, height, width, _ = keras.ops.shape(inputs)
+        channels = inputs.shape[-1]
+        x = keras.ops.reshape(inputs, (-1, height, width, self.groups, channels // self.groups))
+        x = keras.ops.transpose(x, (0, 1, 2, 4, 3))
+        return keras.ops.reshape(x, (-1, height, width, channels))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "groups": self.groups}
+
+
+@keras.saving.register_keras_serializable("shuffleseg")
 class ResizeLike(layers.Layer):
     """Bilinear resize of the first input to the height and width of the second.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..blocks import ConvNormAct
+from ..blocks import ChannelShuffle, ConvNormAct
 from ..engine import keras, layers
 
 #: Channels after stages 2, 3 and 4 by depth multiplier (ShuffleNet V2, table 5).
@@ -52,31 +52,6 @@ UNIT_VARIANTS = {
     "torchvision": UnitVariant(False, False, False, False),
     "megvii": UnitVariant(False, True, False, True),
 }
-
-
-@keras.saving.register_keras_serializable("shuffleseg")
-class ChannelShuffle(layers.Layer):
-    """Interleave the channels of `groups` equal groups.
-
-    [B, H, W, C] → [B, H, W, C]: channel g·C/groups + i moves to i·groups + g.
-    """
-
-    def __init__(self, groups: int = 2, **kwargs):
-        super().__init__(**kwargs)
-        self.groups = groups
-
-    def call(self, inputs):
-        _, height, width, _ = keras.ops.shape(inputs)
-        channels = inputs.shape[-1]
-        x = keras.ops.reshape(inputs, (-1, height, width, self.groups, channels // self.groups))
-        x = keras.ops.transpose(x, (0, 1, 2, 4, 3))
-        return keras.ops.reshape(x, (-1, height, width, channels))
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "groups": self.groups}
 
 
 def _downsampling_unit(x, width, conv: ConvNormAct, stride, rate, units: UnitVariant, name):
