@@ -6,21 +6,19 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .enet import enet
-from .heads import segmentation_head
-from .mobilenet_v2 import mobilenet_v2_segmentation
-from .segnet import segnet
-from .mobilenet_v3 import lraspp_segmentation
-from .pp_mobileseg import pp_mobileseg_tiny
-from .seaformer import seaformer_segmentation, seaformer_small
 from .bisenet_v2 import bisenet_v2
+from .enet import enet
 from .fast_scnn import fast_scnn
 from .heads import segmentation_head
 from .mobilenet_v2 import mobilenet_v2_segmentation
+from .mobilenet_v3 import lraspp_segmentation
 from .pidnet import pidnet_s
+from .pp_mobileseg import pp_mobileseg_tiny
+from .seaformer import seaformer_segmentation, seaformer_small
+from .segnet import segnet
 from .shufflenet_v2 import shufflenet_v2_segmentation
-from .topformer import topformer_tiny
 from .skipnet import skipnet_mobilenet, skipnet_shufflenet
+from .topformer import topformer_tiny
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,7 @@ class Architecture:
 
 
 ARCHITECTURES = {
+    # The paper's tables.
     "shufflenet_v2": Architecture(
         "ShuffleNet V2 + DeepLabv3 heads",
         "Türkmen & Heikkilä 2019",
@@ -70,25 +69,8 @@ ARCHITECTURES = {
         mobilenet_v2_segmentation,
         segmentation_head,
     ),
-    "enet": Architecture("ENet", "Paszke et al. 2016, arXiv:1606.02147", enet),
     "segnet": Architecture("SegNet", "Badrinarayanan et al. 2015, arXiv:1511.00561", segnet),
-    "lraspp": Architecture(
-        "LR-ASPP on MobileNetV3-Large", "Howard et al. 2019, arXiv:1905.02244", lraspp_segmentation
-    ),
-    "topformer_tiny": Architecture(
-        "TopFormer-Tiny", "Zhang et al. 2022, arXiv:2204.05525", topformer_tiny
-    "seaformer_small": Architecture(
-        "SeaFormer-Small",
-        "Wan et al. 2023, arXiv:2301.13156",
-        seaformer_small,
-        seaformer_segmentation,
-    ),
-    "pp_mobileseg_tiny": Architecture(
-        "PP-MobileSeg-Tiny", "Tang et al. 2023, arXiv:2304.05152", pp_mobileseg_tiny
-    ),
-    "fast_scnn": Architecture("Fast-SCNN", "Poudel et al. 2019, arXiv:1902.04502", fast_scnn),
-    "bisenet_v2": Architecture("BiSeNet V2", "Yu et al. 2021, arXiv:2004.02147", bisenet_v2),
-    "pidnet_s": Architecture("PIDNet-S", "Xu et al. 2023, arXiv:2206.02066", pidnet_s),
+    "enet": Architecture("ENet", "Paszke et al. 2016, arXiv:1606.02147", enet),
     "shuffleseg": Architecture(
         "ShuffleSeg", "Gamal et al. 2018, arXiv:1803.03816", skipnet_shufflenet
     ),
@@ -97,5 +79,24 @@ ARCHITECTURES = {
     ),
     "skipnet_mobilenet": Architecture(
         "SkipNet-MobileNet", "Siam et al. 2018, arXiv:1803.02758", skipnet_mobilenet
+    ),
+    # Those that are chosen today.
+    "fast_scnn": Architecture("Fast-SCNN", "Poudel et al. 2019, arXiv:1902.04502", fast_scnn),
+    "bisenet_v2": Architecture("BiSeNet V2", "Yu et al. 2021, arXiv:2004.02147", bisenet_v2),
+    "pidnet_s": Architecture("PIDNet-S", "Xu et al. 2023, arXiv:2206.02066", pidnet_s),
+    "lraspp": Architecture(
+        "LR-ASPP on MobileNetV3-Large", "Howard et al. 2019, arXiv:1905.02244", lraspp_segmentation
+    ),
+    "topformer_tiny": Architecture(
+        "TopFormer-Tiny", "Zhang et al. 2022, arXiv:2204.05525", topformer_tiny
+    ),
+    "seaformer_small": Architecture(
+        "SeaFormer-Small",
+        "Wan et al. 2023, arXiv:2301.13156",
+        seaformer_small,
+        seaformer_segmentation,
+    ),
+    "pp_mobileseg_tiny": Architecture(
+        "PP-MobileSeg-Tiny", "Tang et al. 2023, arXiv:2304.05152", pp_mobileseg_tiny
     ),
 }
