@@ -4,6 +4,7 @@
 #   make demo DURATION=60 MODEL=my.tflite
 #   make models CAMVID=path/to/camvid                 the shipped models again
 #   make figures                                      docs/masks.png and docs/scores.png
+#   make tables                                       docs/tables.md: every system, measured here; an hour or more
 #   make parameters                                   docs/parameters.md and config/*.yaml again
 #   make test-arm64 CAMVID=path/to/camvid             the runtime as on an ARM board, under qemu
 #   make test TESTS="test/test_segmenter.py -k size"  some of the tests
@@ -38,7 +39,7 @@ endif
 CONSTRAINTS := $(VENV)/constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
-.PHONY: demo test test-arm64 lint figures models parameters setup setup-dev constraints clean
+.PHONY: demo test test-arm64 lint figures tables models parameters setup setup-dev constraints clean
 
 demo: setup
 	$(BIN)/shuffleseg demo --drive "$(DRIVE)" --model "$(MODEL)" --seconds $(DURATION) --output "$(OUTPUT)"
@@ -86,6 +87,10 @@ figures: setup-dev
 	  --model camvid_accurate --frames 0001_000,0003_000 --output docs/masks.png
 	$(BIN)/shuffleseg compare-scores $(foreach model,fast fast_int8 accurate accurate_int8,\
 	  $(model)=shuffleseg_core/shipped/camvid_$(model).val.json) --title "CamVid val (trained on)" --output docs/scores.png
+
+# The paper's tables 2 and 5 for all systems, in one run. Interrupted, it goes on with the exported files.
+tables: setup-dev
+	$(BIN)/shuffleseg tables --work build/tables --output docs/tables $(if $(CAMVID),--source "$(CAMVID)/val/images")
 
 setup: $(VENV)/.installed
 setup-dev: $(VENV)/.installed-dev

@@ -80,6 +80,7 @@ setup(
     package_data={
         "shuffleseg_ros": ["*.xml"],
         "shuffleseg_core": ["shipped/*", "native/*.c"],
+        "shuffleseg_core.benchmark": ["*.json"],
         "shuffleseg_core.models.heads": ["*.json"],
         "shuffleseg_training": ["recipes/*.yaml", "searches/*.yaml"],
     },
@@ -161,6 +162,7 @@ setup(
             "search = shuffleseg_training.search_command",
             "segment = shuffleseg_core.commands.segment",
             "summary = shuffleseg_core.commands.summary",
+            "tables = shuffleseg_core.commands.tables",
         ],
     },
     zip_safe=False,

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..segmenter import StageTimings
 
-#: Labels the frame of that number and says how long it took.
-Pipeline = Callable[[int], StageTimings]
+#: Labels the frame of that number and says how long it took; None where it leaves that frame out.
+Pipeline = Callable[[int], StageTimings | None]
 
 
 def measure(
@@ -28,14 +28,15 @@ def measure(
         warm_up: frames before these, not timed.
 
     Returns:
-        float64 [pipelines, frames, 3], seconds of preprocessing, network and postprocessing.
+        float64 [pipelines, frames, 3], seconds of preprocessing, network and postprocessing; NaN
+        where a pipeline left the frame out.
     """
-    seconds = np.empty((len(pipelines), frames, 3))
+    seconds = np.full((len(pipelines), frames, 3), np.nan)
     order = list(range(len(pipelines)))
     for number in range(-warm_up, frames):
         for index in order:
             timings = pipelines[index](number % frames)
-            if number >= 0:
+            if number >= 0 and timings is not None:
                 seconds[index, number] = timings.preprocess, timings.inference, timings.postprocess
         order.reverse()
     return seconds
@@ -44,8 +45,10 @@ def measure(
 def summary(seconds: np.ndarray) -> dict:
     """Figures of one pipeline, float64 [frames, 3] seconds as `measure` gives them.
 
-    All but `fps` and `frames` are in milliseconds (the variance in ms²).
+    All but `fps` and `frames` are in milliseconds (the variance in ms²). Frames left out do not
+    count.
     """
+    seconds = seconds[~np.isnan(seconds).any(axis=1)]
     total = 1000 * seconds.sum(axis=1)
     p50, p95, p99 = np.percentile(total, (50, 95, 99))
     stages = 1000 * np.median(seconds, axis=0)

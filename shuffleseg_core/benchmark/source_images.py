@@ -46,3 +46,29 @@ def source_images(
         if not frames:
             raise UserError(f"{option} {source}: no frame of it can be read")
     return {size: [resize_to_input(frame, size) for frame in frames] for size in sizes}
+
+
+def images_with_truth(
+    source: str | None, most: int = 20
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    """Images uint8 [H, W, 3] and their true class ids uint8 [H, W].
+
+    Args:
+        source: a folder with labels beside it; None draws the procedural street at 640×360.
+        most: images.
+
+    Raises:
+        UserError: the source cannot be read, or has no labels.
+    """
+    if source is None:
+        drive = SyntheticDrive(seed=1, width=640, height=360)
+        return tuple(zip(*(drive.frame(5 * number)[:2] for number in range(most))))
+    pairs = []
+    for frame in open_frames(source):
+        if frame.image is not None and frame.truth is not None:
+            pairs.append((frame.image, frame.truth))
+        if len(pairs) == most:
+            break
+    if not pairs:
+        raise UserError(f"--source {source}: no frame has CamVid's labels beside it")
+    return tuple(zip(*pairs))

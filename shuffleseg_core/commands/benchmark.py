@@ -141,8 +141,9 @@ def _run_bars(args, chart) -> int:
             raise UserError(f"--suite bars needs {package}: pip install '.[{extra}]'")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from ..benchmark.bars import GEMM, run_bars
+    from ..benchmark.source_images import images_with_truth
 
-    images, truths = _street_with_truth(args.source)
+    images, truths = images_with_truth(args.source)
     print("building and exporting the networks", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
 
@@ -172,26 +173,6 @@ def _run_bars(args, chart) -> int:
         draw_groups(groups, f"{report['cpu']}, median of {args.frames} frames", chart)
         print(f"{chart}", file=sys.stderr)
     return 0
-
-
-def _street_with_truth(source, most: int = 20):
-    """Images and their true class ids, from a folder with labels beside it or the street."""
-    if source is None:
-        from ..synthetic_drive import SyntheticDrive
-
-        drive = SyntheticDrive(seed=1, width=640, height=360)
-        return zip(*(drive.frame(5 * number)[:2] for number in range(most)))
-    from ..frame_source import open_frames
-
-    pairs = []
-    for frame in open_frames(source):
-        if frame.image is not None and frame.truth is not None:
-            pairs.append((frame.image, frame.truth))
-        if len(pairs) == most:
-            break
-    if not pairs:
-        raise UserError(f"--source {source}: no frame has CamVid's labels beside it")
-    return zip(*pairs)
 
 
 def _names(paths) -> dict:

@@ -1,0 +1,163 @@
+"""`shuffleseg tables`: the paper's tables 2 and 5 for all systems, measured anew in one run."""
+
+import contextlib
+import importlib.util
+import os
+import shlex
+import tempfile
+from pathlib import Path
+
+from ..atomic_file import atomic_path
+from ..errors import UserError, needs_extra
+from ..json_output import write_json
+
+HELP = "make the paper's tables anew on this machine, for all systems (needs TensorFlow)"
+
+_SCORES = Path("docs") / "peer_scores.json"
+
+
+def add_arguments(parser):
+    parser.add_argument(
+        "--output",
+        default="docs/tables",
+        metavar="PATH",
+        help="writes PATH.md, PATH.json and PATH.png (%(default)s)",
+    )
+    parser.add_argument(
+        "--systems", metavar="KEY[,KEY…]", help="which (all that have a network here)"
+    )
+    parser.add_argument(
+        "--sizes",
+        default="224x224,640x360",
+        metavar="WIDTHxHEIGHT[,…]",
+        help="of the networks' inputs and labels (%(default)s)",
+    )
+    parser.add_argument("--threads", type=int, default=2, help="of one inference (%(default)s)")
+    parser.add_argument(
+        "--source",
+        metavar="FRAMES",
+        help="images, folder, video or rosbag2 (the procedural street)",
+    )
+    parser.add_argument("--frames", type=int, default=300, help="timed frames (%(default)s)")
+    parser.add_argument(
+        "--warm-up", type=int, default=20, help="frames before them (%(default)s)", metavar="N"
+    )
+    parser.add_argument(
+        "--slow-ms",
+        type=float,
+        default=500,
+        metavar="MS",
+        help="systems slower than this have only every k-th frame, so that they cost no more than "
+        "this a frame on average (%(default)s)",
+    )
+    parser.add_argument(
+        "--work",
+        metavar="FOLDER",
+        help="keeps the exported files, so that a run after an interrupted one goes on with them "
+        "(a temporary one)",
+    )
+    parser.add_argument(
+        "--scores",
+        metavar="FILE.json",
+        help="scores of our training, {system: {left_out_drive: mIoU in %%, val: …, seed: …}} "
+        f"({_SCORES} where it is)",
+    )
+
+
+def run(args) -> int:
+    from tqdm import tqdm
+
+    from ..benchmark.machine import machine, software
+    from ..benchmark.source_images import source_images
+    from ..benchmark.systems import choose_systems
+    from ..benchmark.tables_report import markdown, read_scores, report_systems
+    from ..figure_file import require_matplotlib
+    from ..models.architectures import ARCHITECTURES
+    from ..segmenter import MAX_THREADS
+    from ..size import format_size, parse_size
+    from ..user_path import user_path
+
+    if args.frames < 1 or args.warm_up < 0:
+        raise UserError("--frames takes 1 or more, --warm-up 0 or more")
+    if not 1 <= args.threads <= MAX_THREADS:
+        raise UserError(f"--threads is {args.threads}; give 1 to {MAX_THREADS}")
+    if not args.slow_ms > 0:
+        raise UserError(f"--slow-ms is {args.slow_ms:g}; give more than 0")
+    systems, missing = choose_systems(args.systems, ARCHITECTURES)
+    sizes = list(dict.fromkeys(parse_size(part) for part in args.sizes.split(",")))
+    scores = {}
+    if args.scores or _SCORES.is_file():
+        scores = read_scores(user_path(args.scores) if args.scores else _SCORES)
+    output = user_path(args.output)
+    require_matplotlib("--output")
+    for package in ("tensorflow", "keras"):
+        if importlib.util.find_spec(package) is None:
+            raise needs_extra("the tables need TensorFlow", ImportError(f"no {package}"))
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    from ..benchmark.tables import FORMS, count_systems, export_systems, time_systems
+    from ..benchmark.tradeoff_chart import draw_tradeoff
+
+    images = source_images(args.source, set(sizes))
+    street, truths, fitted_to = _to_fit_to(args.source)
+    with contextlib.ExitStack() as stack:
+        folder = args.work or stack.enter_context(tempfile.TemporaryDirectory())
+
+        def begin(total: int, unit: str = "frame"):
+            return stack.enter_context(tqdm(total=total, unit=unit, disable=None)).update
+
+        networks = {system.network for system in systems}
+        tick = begin(len(networks) * len(FORMS) * len(sizes), "file")
+        files = export_systems(systems, sizes, user_path(folder), street, truths, tick)
+        counts = count_systems(systems, sizes)
+        times = time_systems(
+            *(systems, files, {size: images[size] for size in sizes}, args.threads),
+            *(args.frames, args.warm_up, args.slow_ms, begin),
+        )
+    compared = format_size(max(sizes, key=lambda size: size[0] * size[1]))
+    report = {
+        "command": _command(args),
+        **machine(),
+        "software": software(),
+        "threads": args.threads,
+        "frames": args.frames,
+        "warm_up": args.warm_up,
+        "slow_ms": args.slow_ms,
+        "source": Path(args.source).name if args.source else "the procedural street",
+        "fitted_to": fitted_to,
+        "sizes": [format_size(size) for size in sizes],
+        "compared_at": compared,
+        "not_built": [system.title for system in missing],
+        "systems": report_systems(systems, counts, times, scores, compared),
+    }
+    paths = {kind: output.parent / f"{output.name}.{kind}" for kind in ("json", "png", "md")}
+    write_json(paths["json"], report)
+    draw_tradeoff(report, paths["png"])
+    try:
+        with atomic_path(paths["md"]) as temporary:
+            temporary.write_text(markdown(report, paths["png"].name), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{paths['md']}: cannot be written: {error.strerror}") from error
+    print("\n".join(str(path) for path in paths.values()))
+    return 0
+
+
+def _to_fit_to(source):
+    """Images, their true labels, and in words what these are."""
+    from ..benchmark.source_images import images_with_truth
+
+    if source is not None:
+        with contextlib.suppress(UserError):  # it was read before, so what it lacks are labels
+            return *images_with_truth(source), "the labels beside the frames"
+    return *images_with_truth(None), "the procedural street"
+
+
+def _command(args) -> str:
+    """What makes these tables again; of paths outside of the working directory the name alone."""
+    words = ["shuffleseg", "tables"]
+    for name in ("systems", "sizes", "threads", "source", "frames", "warm_up", "slow_ms", "scores"):
+        value = getattr(args, name)
+        if value is not None:
+            if name in ("source", "scores") and Path(value).expanduser().is_absolute():
+                value = Path(value).name
+            words += [f"--{name.replace('_', '-')}", f"{value}"]
+    return shlex.join(words)
