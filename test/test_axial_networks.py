@@ -1,19 +1,13 @@
 """SeaFormer and PP-MobileSeg: costs as published, attention, structure, export, training."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from conftest import requires_tensorflow
-from shuffleseg_core import LabelMap, Segmenter
 from shuffleseg_core.errors import UserError
-from shuffleseg_core.tflite_file import TFLiteFile
 
 keras = pytest.importorskip("keras", exc_type=ImportError)
 
-from shuffleseg_core.export.tflite_export import export_tflite, random_network  # noqa: E402
 from shuffleseg_core.models import build_model  # noqa: E402
 from shuffleseg_core.models.axial_attention import SqueezeAxialAttention  # noqa: E402
 from shuffleseg_core.models.blocks import ResizeLike  # noqa: E402
@@ -181,41 +175,6 @@ def test_dropout_takes_whole_channels():
     assert (kept == kept[:, :1, :1]).all() and set(kept.ravel().tolist()) == {0.0, 2.0}
 
 
-def test_counting_without_keras_gives_keras_counts():
-    program = """
-import sys
-if sys.argv[1] == "without":
-    sys.modules["keras"] = None
-from shuffleseg_core.models import build_model, engine
-from shuffleseg_core.models.statistics import model_statistics
-assert engine.keras.__name__.startswith("shuffleseg_core") == (sys.argv[1] == "without")
-for architecture in sys.argv[2:]:
-    print(model_statistics(build_model(architecture, 7, input_size=(1000, 333))))
-"""
-    counts = [
-        subprocess.run(
-            [sys.executable, "-c", program, way, *NETWORKS], check=True, capture_output=True
-        ).stdout
-        for way in ("with", "without")
-    ]
-    assert counts[0] == counts[1]
-    assert counts[0].count(b"\n") == len(NETWORKS)
-
-
-@pytest.mark.parametrize("architecture", NETWORKS)
-@pytest.mark.parametrize("align_corners", [False, True])
-def test_any_input_size_gives_logits_of_that_size(architecture, align_corners, rng):
-    model = build_model(architecture, 5, align_corners=align_corners, drop_path=0)
-    coarse = keras.Model(model.input, model.get_layer("logits").output)
-    stride = NETWORKS[architecture]
-    for width, height in ((71, 33), (96, 64)):
-        image = rng.uniform(0, 255, (1, height, width, 3)).astype(np.float32)
-        logits = model(image)
-        assert logits.shape == (1, height, width, 5)
-        assert np.isfinite(np.asarray(logits)).all()
-        assert coarse(image).shape == (1, -(-height // stride), -(-width // stride), 5)
-
-
 def with_trained_looks(model, rng):
     """Batch norms and biases as after a training, not as they begin."""
     for variable in model.weights:
@@ -224,48 +183,6 @@ def with_trained_looks(model, rng):
         elif len(variable.shape) == 1:
             variable.assign(rng.normal(0, 0.3, variable.shape))
     return model
-
-
-@pytest.mark.parametrize("architecture", NETWORKS)
-def test_exported_file_equals_keras(architecture, tmp_path, rng):
-    network = random_network(LabelMap.named("camvid"), (96, 64), architecture)
-    keras.utils.set_random_seed(3)
-    model = with_trained_looks(network.build(input_size=(96, 64), upsample=False), rng)
-    weights = tmp_path / "network.weights.h5"
-    model.save_weights(weights)
-    path = tmp_path / "network.tflite"
-    export_tflite(network, path, weights_file=weights)
-    assert TFLiteFile(path).custom_operators == ()
-    image = rng.integers(0, 256, (64, 96, 3), np.uint8)
-    segmenter = Segmenter(path, num_threads=1)
-    segmenter.segment(image)
-    logits = segmenter._interpreter.get_tensor(segmenter._output_index)
-    expected = np.asarray(model(image[None].astype(np.float32), training=False))
-    assert np.abs(logits - expected).max() < 1e-4 * np.abs(expected).max()
-    # Learned positions are constants of the axis's length; nothing of their resize is left.
-    names = {operator["op_name"] for operator in segmenter._interpreter._get_ops_details()}
-    assert names <= {
-        "ADD", "BATCH_MATMUL", "CONV_2D", "DELEGATE", "DEPTHWISE_CONV_2D", "HARD_SWISH", "MEAN",
-        "MUL", "RELU6", "RESHAPE", "RESIZE_BILINEAR", "SOFTMAX", "SPLIT", "TRANSPOSE",
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("architecture", NETWORKS)
-def test_one_step_reaches_every_weight(architecture, rng):
-    import tensorflow as tf
-
-    model = build_model(architecture, 5, input_size=(64, 48))
-    images = rng.uniform(0, 255, (2, 48, 64, 3)).astype(np.float32)
-    truths = rng.integers(0, 5, (2, 48, 64))
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(
-            keras.losses.sparse_categorical_crossentropy(
-                truths, model(images, training=True), from_logits=True
-            )
-        )
-    gradients = tape.gradient(loss, model.trainable_variables)
-    assert np.isfinite(float(loss))
-    assert all(g is not None and np.isfinite(np.asarray(g)).all() for g in gradients)
 
 
 @pytest.mark.parametrize("architecture", NETWORKS)

@@ -1,20 +1,15 @@
 """Fast-SCNN, BiSeNet V2 and PIDNet-S against their papers, and as files."""
 
-import subprocess
-import sys
 from math import prod
 
 import numpy as np
 import pytest
 
 from conftest import requires_tensorflow
-from shuffleseg_core import LabelMap, Segmenter
 from shuffleseg_core.errors import UserError
-from shuffleseg_core.tflite_file import TFLiteFile
 
 keras = pytest.importorskip("keras", exc_type=ImportError)
 
-from shuffleseg_core.export.tflite_export import export_tflite, random_network  # noqa: E402
 from shuffleseg_core.models import build_model  # noqa: E402
 from shuffleseg_core.models.adaptive_pooling import AdaptiveAveragePooling  # noqa: E402
 from shuffleseg_core.models.pidnet import PixelSimilarity  # noqa: E402
@@ -87,34 +82,6 @@ def test_gmac(name, options, size, gmac, published, tolerance):
         assert found == pytest.approx(published, rel=tolerance)
 
 
-def test_counting_without_keras_gives_keras_counts():
-    program = """
-import sys
-if sys.argv[1] == "without":
-    sys.modules["keras"] = None
-from shuffleseg_core.models import build_model, engine
-from shuffleseg_core.models.statistics import model_statistics
-assert engine.keras.__name__.startswith("shuffleseg_core") == (sys.argv[1] == "without")
-for name, options in (("fast_scnn", {}), ("bisenet_v2", {}), ("pidnet_s", {}),
-                      ("bisenet_v2", {"expansion": "convolution"})):
-    print(model_statistics(build_model(name, 7, input_size=(71, 33), **options)))
-"""
-    counts = [
-        subprocess.run([sys.executable, "-c", program, way], check=True, capture_output=True).stdout
-        for way in ("with", "without")
-    ]
-    assert counts[0] == counts[1]
-    assert counts[0].count(b"\n") == 4
-
-
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("name", NETWORKS)
-def test_any_input_size(name, align_corners, rng):
-    model = build_model(name, 5, align_corners=align_corners)
-    image = rng.uniform(0, 255, (1, 33, 71, 3)).astype(np.float32)
-    assert model(image).shape == (1, 33, 71, 5)
-
-
 @pytest.mark.parametrize("height, width", [(12, 20), (7, 13), (2, 3), (1, 1)])
 @pytest.mark.parametrize("bins", [1, 2, 3, 6])
 def test_adaptive_pooling_takes_means_of_regions(height, width, bins, rng):
@@ -184,46 +151,6 @@ def test_pidnets_layout():
         "logits": (16, 24, 5),
     }
     assert {name: model.get_layer(name).output.shape[1:] for name in shapes} == shapes
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_export_has_builtin_operators_and_the_same_logits(name, tmp_path, rng):
-    path, weights = tmp_path / "network.tflite", tmp_path / "network.weights.h5"
-    network = random_network(LabelMap.named("camvid"), (96, 64), name)
-    model = network.build(input_size=(96, 64), upsample=False)
-    for variable in model.weights:  # as after a training, not as they begin
-        if "moving_variance" in variable.path:
-            variable.assign(rng.uniform(0.5, 2, variable.shape))
-        elif len(variable.shape) == 1:
-            variable.assign(rng.normal(0.5, 0.3, variable.shape))
-    model.save_weights(weights)
-    export_tflite(network, path, weights_file=weights)
-    assert TFLiteFile(path).custom_operators == ()
-    image = rng.integers(0, 256, (64, 96, 3), np.uint8)
-    expected = np.asarray(model(image[None].astype(np.float32), training=False))
-    segmenter = Segmenter(path, num_threads=1)
-    segmenter.segment(image)
-    logits = segmenter._interpreter.get_tensor(segmenter._output_index)
-    assert np.abs(logits - expected).max() < 1e-4 * np.abs(expected).max()
-    np.testing.assert_array_equal(logits.argmax(-1), expected.argmax(-1))
-    operators = [op["op_name"] for op in segmenter._interpreter._get_ops_details()]
-    assert operators.count("DELEGATE") == 1  # all of it is fast, in one piece
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_a_training_step_reaches_all_weights(name, rng):
-    import tensorflow as tf
-
-    model = build_model(name, 5)
-    images = rng.uniform(0, 255, (2, 48, 64, 3)).astype(np.float32)
-    labels = rng.integers(0, 5, (2, 48, 64))
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, model(images, training=True))
-        )
-    assert np.isfinite(loss)
-    gradients = tape.gradient(loss, model.trainable_weights)
-    assert all(gradient is not None and np.isfinite(gradient).all() for gradient in gradients)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

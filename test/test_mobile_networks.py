@@ -1,15 +1,11 @@
 """LR-ASPP on MobileNetV3 and TopFormer: costs as published, structure, export, training."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from conftest import requires_tensorflow
 from shuffleseg_core import LabelMap, Segmenter
 from shuffleseg_core.errors import UserError
-from shuffleseg_core.tflite_file import TFLiteFile
 
 keras = pytest.importorskip("keras", exc_type=ImportError)
 
@@ -108,82 +104,17 @@ def test_drop_path_leaves_out_whole_branches(rng):
                    build_model("topformer_tiny", 5, drop_path=0).layers)  # fmt: skip
 
 
-def test_counting_without_keras_gives_keras_counts():
-    program = """
-import sys
-if sys.argv[1] == "without":
-    sys.modules["keras"] = None
-from shuffleseg_core.models import build_model, engine
-from shuffleseg_core.models.statistics import model_statistics
-assert engine.keras.__name__.startswith("shuffleseg_core") == (sys.argv[1] == "without")
-for architecture in sys.argv[2:]:
-    for size in ((71, 33), (640, 360)):
-        print(model_statistics(build_model(architecture, 7, input_size=size)))
-"""
-    counts = [
-        subprocess.run(
-            [sys.executable, "-c", program, way, *NETWORKS], check=True, capture_output=True
-        ).stdout
-        for way in ("with", "without")
-    ]
-    assert counts[0] == counts[1]
-    assert counts[0].count(b"\n") == 2 * len(NETWORKS)
-
-
-@pytest.mark.parametrize("architecture", NETWORKS)
-@pytest.mark.parametrize("align_corners", [False, True])
-def test_any_input_size_gives_logits_of_that_size(architecture, align_corners, rng):
-    model = build_model(architecture, 5, align_corners=align_corners)
-    for width, height in ((71, 33), (96, 64)):
-        image = rng.uniform(0, 255, (1, height, width, 3)).astype(np.float32)
-        logits = model(image)
-        assert logits.shape == (1, height, width, 5)
-        assert np.isfinite(np.asarray(logits)).all()
-
-
 def operators(segmenter):
     return [operator["op_name"] for operator in segmenter._interpreter._get_ops_details()]
 
 
-@pytest.mark.parametrize("architecture", NETWORKS)
-def test_exported_file_equals_keras(architecture, tmp_path, rng):
-    network = random_network(LabelMap.named("camvid"), (96, 64), architecture)
-    keras.utils.set_random_seed(3)
-    model = network.build(input_size=(96, 64), upsample=False)
-    for variable in model.weights:  # as after a training
-        if "moving_variance" in variable.path:
-            variable.assign(rng.uniform(0.5, 2, variable.shape))
-        elif "gamma" in variable.path:
-            variable.assign(rng.uniform(0.5, 1.5, variable.shape))
-    model.save_weights(tmp_path / "x.weights.h5")
-    export_tflite(network, tmp_path / "x.tflite", weights_file=tmp_path / "x.weights.h5")
-    assert TFLiteFile(tmp_path / "x.tflite").custom_operators == ()
-    image = rng.integers(0, 256, (64, 96, 3), np.uint8)
+def test_hard_swish_is_one_operator(tmp_path):
+    export_tflite(
+        random_network(LabelMap.named("camvid"), (96, 64), "lraspp"), tmp_path / "x.tflite"
+    )
     segmenter = Segmenter(tmp_path / "x.tflite", num_threads=1)
-    segmenter.segment(image)
-    logits = segmenter._interpreter.get_tensor(segmenter._output_index)
-    expected = np.asarray(model(image[None].astype(np.float32), training=False))
-    assert np.abs(logits - expected).max() < 1e-4 * np.abs(expected).max()
-    if architecture == "lraspp":  # the stem, two a unit from 80 channels on, the last 1×1
-        assert operators(segmenter).count("HARD_SWISH") == 1 + 2 * 9 + 1
-
-
-@pytest.mark.parametrize("architecture", NETWORKS)
-def test_one_step_reaches_every_weight(architecture, rng):
-    import tensorflow as tf
-
-    model = build_model(architecture, 5, input_size=(128, 96))
-    images = rng.uniform(0, 255, (2, 96, 128, 3)).astype(np.float32)
-    truths = rng.integers(0, 5, (2, 96, 128))
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(
-            keras.losses.sparse_categorical_crossentropy(
-                truths, model(images, training=True), from_logits=True
-            )
-        )
-    gradients = tape.gradient(loss, model.trainable_variables)
-    assert np.isfinite(float(loss))
-    assert all(g is not None and np.isfinite(np.asarray(g)).all() for g in gradients)
+    # The stem, two a unit from 80 channels on, the last 1×1.
+    assert operators(segmenter).count("HARD_SWISH") == 1 + 2 * 9 + 1
 
 
 @pytest.mark.parametrize("output_stride", [8, 16, 32])

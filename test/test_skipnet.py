@@ -1,19 +1,15 @@
 """SkipNet upon ShuffleNet (ShuffleSeg) and MobileNet: costs, structure, export, training."""
 
-import subprocess
-import sys
 from math import prod
 
 import numpy as np
 import pytest
 
 from conftest import requires_tensorflow
-from shuffleseg_core import LabelMap, Segmenter, UserError
-from shuffleseg_core.tflite_file import TFLiteFile
+from shuffleseg_core import UserError
 
 keras = pytest.importorskip("keras", exc_type=ImportError)
 
-from shuffleseg_core.export.tflite_export import export_tflite, random_network  # noqa: E402
 from shuffleseg_core.models import build_model  # noqa: E402
 from shuffleseg_core.models.skipnet import (  # noqa: E402
     STAGE_WIDTHS,
@@ -91,36 +87,6 @@ def test_costs_with_19_classes(architecture, options, parameters, trained, gmac)
     assert round(statistics.gmac, 4) == gmac
 
 
-def test_counting_without_keras_gives_keras_counts():
-    program = """
-import sys
-if sys.argv[1] == "without":
-    sys.modules["keras"] = None
-from shuffleseg_core.models import build_model, engine
-from shuffleseg_core.models.statistics import model_statistics
-assert engine.keras.__name__.startswith("shuffleseg_core") == (sys.argv[1] == "without")
-for options in ({}, {"groups": 8, "branch_bottleneck": False}):
-    print(model_statistics(build_model("shuffleseg", 7, input_size=(71, 33), **options)))
-print(model_statistics(build_model("skipnet_mobilenet", 7, input_size=(71, 33))))
-"""
-    counts = [
-        subprocess.run([sys.executable, "-c", program, way], check=True, capture_output=True).stdout
-        for way in ("with", "without")
-    ]
-    assert counts[0] == counts[1]
-    assert counts[0].count(b"\n") == 3
-
-
-@pytest.mark.parametrize("architecture", NETWORKS)
-def test_any_input_size_gives_logits_of_that_size(architecture, rng):
-    model = build_model(architecture, 5, upsample=False)
-    for width, height in ((71, 33), (64, 48)):
-        image = rng.uniform(0, 255, (1, height, width, 3)).astype(np.float32)
-        assert model(image).shape == (1, height, width, 5)
-    fixed = build_model(architecture, 5, input_size=(71, 33))
-    assert fixed.output.shape == (None, 33, 71, 5)
-
-
 def test_what_feeds_the_decoder():
     model = build_model("skipnet_shufflenet", 5, input_size=(640, 360))
     shapes = {name: model.get_layer(name).input.shape[1:] for name in
@@ -188,45 +154,3 @@ def test_crop_aligns_as_tensorflows_transposed_convolution(height, width, rng):
 def test_wrong_options_are_named(options, words):
     with pytest.raises(UserError, match=words):
         build_model("shuffleseg", 5, **options)
-
-
-@pytest.mark.parametrize(
-    "architecture, size", [("skipnet_shufflenet", (96, 64)), ("skipnet_mobilenet", (71, 33))]
-)
-def test_file_of_builtin_operators_equals_keras_model(architecture, size, tmp_path, rng):
-    network = random_network(LabelMap.named("camvid"), size, architecture)
-    keras.utils.set_random_seed(3)
-    model = network.build(input_size=size, upsample=False)
-    for weight in model.weights:  # batch norms as after a training
-        if "moving_variance" in weight.path:
-            weight.assign(rng.uniform(0.5, 2, weight.shape))
-        elif len(weight.shape) == 1:
-            weight.assign(rng.normal(0.5, 0.3, weight.shape))
-    weights = tmp_path / "network.weights.h5"
-    model.save_weights(weights)
-    export_tflite(network, tmp_path / "network.tflite", weights_file=weights)
-    assert TFLiteFile(tmp_path / "network.tflite").custom_operators == ()
-    image = rng.integers(0, 256, (size[1], size[0], 3), np.uint8)
-    segmenter = Segmenter(tmp_path / "network.tflite", num_threads=1)
-    expected = np.asarray(model(image[None].astype(np.float32), training=False))[0]
-    logits = segmenter.logits(image)
-    assert np.abs(logits - expected).max() < 1e-4 * np.abs(expected).max()
-    assert np.mean(segmenter.segment(image) == expected.argmax(-1)) > 0.999
-
-
-@pytest.mark.parametrize("architecture", NETWORKS)
-def test_a_step_reaches_every_weight(architecture, rng):
-    import tensorflow as tf
-
-    model = build_model(architecture, 5, input_size=(64, 48))
-    image = rng.uniform(0, 255, (2, 48, 64, 3)).astype(np.float32)
-    truth = rng.integers(0, 5, (2, 48, 64))
-    with tf.GradientTape() as tape:
-        loss = keras.ops.mean(
-            keras.losses.sparse_categorical_crossentropy(
-                truth, model(image, training=True), from_logits=True
-            )
-        )
-    gradients = tape.gradient(loss, model.trainable_weights)
-    assert np.isfinite(loss)
-    assert all(g is not None and np.isfinite(g).all() for g in gradients)
