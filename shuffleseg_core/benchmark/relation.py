@@ -97,7 +97,8 @@ def relate(
     for ours in our_scores:
         theirs = [score for score in scores if score.basis == ours.basis]
         if theirs:
-            chosen = max(theirs, key=lambda score: (score.size == ours.size, score.miou))
+            # Two sizes that nobody tells are not the same one.
+            chosen = max(theirs, key=lambda s: (s.size is not None and s.size == ours.size, s.miou))
             points = chosen.miou - ours.miou
             better = _sign(points, SAME_SCORE)
             verdicts = {

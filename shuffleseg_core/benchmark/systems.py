@@ -38,7 +38,7 @@ SYSTEMS = (
     System("segnet", "SegNet", "segnet"),
     System("enet", "ENet", "enet"),
     System("enet_lovasz", "ENet + Lovász-Softmax", "enet", loss="lovasz_softmax"),
-    System("shuffleseg", "ShuffleSeg", "shuffleseg"),
+    System("shuffleseg", "ShuffleSeg", "skipnet_shufflenet"),  # the same network, published twice
     System("skipnet_shufflenet", "SkipNet-ShuffleNet", "skipnet_shufflenet"),
     System("skipnet_mobilenet", "SkipNet-MobileNet", "skipnet_mobilenet"),
     System("mobilenet_v2_basic", "MobileNetV2 + basic", "mobilenet_v2", {"head": "basic"}),

@@ -40,7 +40,7 @@ Size = tuple[int, int]
 Files = Mapping[tuple[str, str, Size], Path]  # by (network, form, size)
 
 _FIT_FRAMES = 8
-_FIT_BATCH = 4  # SegNet's activations of that many images take some 5 GB at 640×360
+_FIT_BATCH = 2  # SegNet's activations of that many images take some 4 GB at 640×360
 
 
 def export_systems(

@@ -1,7 +1,6 @@
 """`shuffleseg tables`: the paper's tables 2 and 5 for all systems, measured anew in one run."""
 
 import contextlib
-import importlib.util
 import os
 import shlex
 import tempfile
@@ -65,6 +64,7 @@ def add_arguments(parser):
 
 
 def run(args) -> int:
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from tqdm import tqdm
 
     from ..benchmark.machine import machine, software
@@ -90,10 +90,11 @@ def run(args) -> int:
         scores = read_scores(user_path(args.scores) if args.scores else _SCORES)
     output = user_path(args.output)
     require_matplotlib("--output")
-    for package in ("tensorflow", "keras"):
-        if importlib.util.find_spec(package) is None:
-            raise needs_extra("the tables need TensorFlow", ImportError(f"no {package}"))
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    try:
+        import keras  # noqa: F401
+        import tensorflow  # noqa: F401
+    except ImportError as error:
+        raise needs_extra("the tables need TensorFlow and Keras", error) from error
     from ..benchmark.tables import FORMS, count_systems, export_systems, time_systems
     from ..benchmark.tradeoff_chart import draw_tradeoff
 
