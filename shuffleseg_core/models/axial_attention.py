@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from .blocks import ConvNormAct, ResizeLike
 from .engine import keras, layers
+from .transformer_parts import convolutional_mlp, drop_path
 
 #: Learned positions along an axis.
 POSITIONS = 16
@@ -118,13 +119,13 @@ class AxialTransformer:
             x = self.block(x, key_width, expansion, rate, f"{name}_block{block}")
         return x
 
-    def block(self, x, key_width: int, expansion: int, drop_path: float, name: str):
+    def block(self, x, key_width: int, expansion: int, drop_rate: float, name: str):
         """[B, H, W, C] → [B, H, W, C]; `<name>_output` is the last layer."""
         branch = self.attention(x, key_width, f"{name}_attention")
-        branch = _drop_path(branch, drop_path, f"{name}_attention_drop_path")
+        branch = drop_path(branch, drop_rate, f"{name}_attention_drop_path")
         x = layers.Add(name=f"{name}_attention_add")([x, branch])
-        branch = self.perceptron(x, expansion, f"{name}_mlp")
-        branch = _drop_path(branch, drop_path, f"{name}_mlp_drop_path")
+        branch = convolutional_mlp(x, expansion, self.conv, f"{name}_mlp")
+        branch = drop_path(branch, drop_rate, f"{name}_mlp_drop_path")
         return layers.Add(name=f"{name}_output")([x, branch])
 
     def attention(self, x, key_width: int, name: str):
@@ -157,23 +158,3 @@ class AxialTransformer:
         if self.stride > 1:
             x = ResizeLike(self.align_corners, name=f"{name}_resize")([x, features])
         return x
-
-    def perceptron(self, x, expansion: int, name: str):
-        """1×1, depthwise 3×3 with bias and no norm, relu6, 1×1."""
-        width = x.shape[-1]
-        x = self.conv.pointwise(x, expansion * width, name=f"{name}_expand", activation=None)
-        x = layers.DepthwiseConv2D(3, padding="same", name=f"{name}_depthwise")(x)
-        x = layers.Activation("relu6", name=f"{name}_depthwise_activation")(x)
-        return self.conv.pointwise(x, width, name=f"{name}_project", activation=None)
-
-
-def _drop_path(x, rate: float, name: str):
-    """Stochastic depth: nothing of the branch for a share of the images while training."""
-    if rate == 0:
-        return x
-    return layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=name)(x)
-
-
-def dropout_of_channels(x, rate: float, name: str):
-    """Whole channels of an image dropped while training, as papers written in PyTorch do it."""
-    return layers.Dropout(rate, noise_shape=(None, 1, 1, None), name=name)(x)

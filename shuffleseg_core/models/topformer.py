@@ -17,6 +17,7 @@ from .attention import Attention, ChannelSlice
 from .blocks import ConvNormAct, ResizeLike
 from .engine import layers
 from .inverted_residual import inverted_residual
+from .transformer_parts import convolutional_mlp, drop_path
 
 STEM_WIDTH = 16
 #: Units of (kernel, expansion, channels, stride) of each stage: strides 2, 4, 8, 16 and 32.
@@ -118,7 +119,7 @@ def _token_pyramid(inputs, conv) -> dict:
     return pyramid
 
 
-def _transformer_block(x, conv, drop_path: float, name: str):
+def _transformer_block(x, conv, drop_rate: float, name: str):
     """Attention, then two 1×1 with a depthwise 3×3 between them, both with shortcuts.
 
     Without positions, as the depthwise convolution tells them, and with batch norm for layer norm.
@@ -134,19 +135,11 @@ def _transformer_block(x, conv, drop_path: float, name: str):
     )
     branch = layers.Activation("relu6", name=f"{name}_attention_activation")(branch)
     branch = conv.pointwise(branch, depth, name=f"{name}_attention_project", activation=None)
-    branch = _drop_path(branch, drop_path, f"{name}_attention_drop_path")
+    branch = drop_path(branch, drop_rate, f"{name}_attention_drop_path")
     x = layers.Add(name=f"{name}_attention_add")([x, branch])
-    branch = conv.pointwise(x, MLP_RATIO * depth, name=f"{name}_mlp_expand", activation=None)
-    branch = layers.DepthwiseConv2D(3, padding="same", name=f"{name}_mlp_depthwise")(branch)
-    branch = layers.Activation("relu6", name=f"{name}_mlp_depthwise_activation")(branch)
-    branch = conv.pointwise(branch, depth, name=f"{name}_mlp_project", activation=None)
-    branch = _drop_path(branch, drop_path, f"{name}_mlp_drop_path")
+    branch = convolutional_mlp(x, MLP_RATIO, conv, f"{name}_mlp")
+    branch = drop_path(branch, drop_rate, f"{name}_mlp_drop_path")
     return layers.Add(name=f"{name}_mlp_add")([x, branch])
-
-
-def _drop_path(x, rate: float, name: str):
-    """Stochastic depth: leave the branch out for that share of a batch's images."""
-    return layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=name)(x) if rate else x
 
 
 def _inject(features, semantics, conv, align_corners: bool, name: str):

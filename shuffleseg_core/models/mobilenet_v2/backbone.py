@@ -7,7 +7,7 @@ Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (arXiv:
 from __future__ import annotations
 
 from ..blocks import ConvNormAct
-from ..engine import layers
+from ..inverted_residual import inverted_residual
 
 #: (expansion, channels, units, stride) of each stage.
 STAGES = (
@@ -53,18 +53,15 @@ def mobilenet_v2_backbone(inputs, output_stride: int = 16, batch_norm_momentum: 
                 stride, rate = 1, 2 * rate  # the lost stride becomes a rate, from the next unit on
             current_stride *= stride
             name = f"stage{stage}_unit{unit}"
-            x = _inverted_residual(x, expansion, width, conv, stride, unit_rate, name)
+            x = inverted_residual(
+                x,
+                expansion * x.shape[-1],
+                width,
+                conv,
+                name,
+                stride=stride,
+                rate=unit_rate,
+                activation="relu6",
+            ).output
         features[current_stride] = x
     return features
-
-
-def _inverted_residual(x, expansion: int, width: int, conv, stride: int, rate: int, name: str):
-    """Figure 4(d): 1×1 to more channels, depthwise 3×3, 1×1 to `width` without activation."""
-    shortcut = x
-    if expansion > 1:
-        x = conv.pointwise(x, expansion * x.shape[-1], name=f"{name}_expand", activation="relu6")
-    x = conv.depthwise(x, stride=stride, rate=rate, name=f"{name}_depthwise", activation="relu6")
-    x = conv.pointwise(x, width, name=f"{name}_project", activation=None)
-    if stride == 1 and shortcut.shape[-1] == width:
-        x = layers.Add(name=f"{name}_add")([shortcut, x])
-    return x

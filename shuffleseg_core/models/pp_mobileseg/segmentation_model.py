@@ -15,7 +15,6 @@ Deviations, besides those of `strideformer` and `axial_attention`:
 
 from __future__ import annotations
 
-from ..axial_attention import dropout_of_channels
 from ..blocks import ConvNormAct, ResizeLike
 from ..engine import layers
 from .strideformer import strideformer_tiny_backbone
@@ -58,7 +57,7 @@ def pp_mobileseg_tiny(
     conv = ConvNormAct(batch_norm_momentum, 1e-5)
     x = aggregated_attention(*features, conv, align_corners)
     x = conv.depthwise(x, kernel_size=1, name="head_depthwise")
-    x = dropout_of_channels(x, dropout, "dropout")
+    x = layers.SpatialDropout2D(dropout, name="dropout")(x)
     return layers.Conv2D(num_classes, 1, name="logits", dtype="float32")(x)
 
 

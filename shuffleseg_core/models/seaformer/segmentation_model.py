@@ -10,7 +10,6 @@ package), not normed by ImageNet's statistics.
 
 from __future__ import annotations
 
-from ..axial_attention import dropout_of_channels
 from ..blocks import ConvNormAct, ResizeLike
 from ..engine import layers
 from .backbone import SIZES, Size, seaformer_backbone
@@ -60,7 +59,7 @@ def seaformer_segmentation(
     for fusion, (context, width) in enumerate(zip(contexts, size.head_widths), start=1):
         x = _fuse(x, context, width, conv, align_corners, f"fusion{fusion}")
     x = conv.depthwise(x, kernel_size=1, name="head_depthwise")
-    x = dropout_of_channels(x, dropout, "dropout")
+    x = layers.SpatialDropout2D(dropout, name="dropout")(x)
     return layers.Conv2D(num_classes, 1, name="logits", dtype="float32")(x)
 
 
