@@ -13,6 +13,7 @@ from shuffleseg_core.benchmark.interleaved import measure, summary
 from shuffleseg_core.benchmark.published import FIGURES, published_figures, published_of
 from shuffleseg_core.benchmark.relation import Score, relate
 from shuffleseg_core.benchmark.systems import SYSTEMS, choose_systems
+from shuffleseg_core.benchmark.tables_report import read_scores
 from shuffleseg_core.image_file import read_rgb
 from shuffleseg_core.models.architectures import ARCHITECTURES
 from shuffleseg_core.size import parse_size
@@ -25,6 +26,7 @@ from shuffleseg_core.benchmark.fitted_network import fit, is_fitted  # noqa: E40
 from shuffleseg_core.models import build_model  # noqa: E402
 from shuffleseg_core.models.statistics import model_statistics  # noqa: E402
 from shuffleseg_core.upsampling import LabelUpsampler  # noqa: E402
+from shuffleseg_training.search import load_search  # noqa: E402
 
 NAMES = ("mobilenet_v2_basic", "shufflenet_v2_basic")
 SIZES = ("64x48", "96x64")
@@ -176,6 +178,30 @@ def test_scores_of_another_form(shuffleseg, tmp_path, scores, words):
     status, _, err = shuffleseg("tables", "--scores", tmp_path / "scores.json")
     assert status == 2
     assert words in err and len(err.strip().splitlines()) == 1
+
+
+def test_scores_of_a_search(tmp_path):
+    row = {"variant": "enet", "miou": 0.25, "reported": {"val": 0.28}, "seeds": [1, 2],
+           "seed_spread": 0.007}  # fmt: skip
+    table = tmp_path / "table.json"
+    table.write_text(json.dumps({"search": "camvid_peers", "rows": [row]}))
+    assert read_scores(table)["enet"] == {
+        "left_out_drive": 25.0, "val": pytest.approx(28.0), "search": "camvid_peers",
+        "seeds": "1 and 2", "± seeds": "0.7",
+    }  # fmt: skip
+    table.write_text('{"search": "camvid_peers"}')
+    with pytest.raises(UserError, match="no table of a search"):
+        read_scores(table)
+
+
+def test_the_search_of_peers_names_systems():
+    search = load_search("camvid_peers")
+    systems = {system.key: system for system in SYSTEMS}
+    for trial in search.trials:
+        system, model = systems[trial.variant], trial.recipe.model
+        assert model["architecture"] == system.architecture
+        assert all(model.get(key, "basic") == value for key, value in system.options.items())
+        assert system.loss in (None, trial.recipe.optimization.loss)
 
 
 def test_systems_are_chosen_by_name_or_by_what_there_is():

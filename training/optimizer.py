@@ -28,8 +28,7 @@ def make_optimizer(
     decaying = [
         layer.kernel
         for layer in model.layers
-        if isinstance(layer, _DECAYING)
-        and not isinstance(layer, keras.layers.DepthwiseConv2D)
+        if isinstance(layer, _DECAYING) and not isinstance(layer, keras.layers.DepthwiseConv2D)
     ]
     if settings.optimizer == "adam":
         for kernel in decaying:

@@ -22,8 +22,9 @@ def write_table(search: Search, folder: Path) -> list[dict]:
     """Write `table.md` and `table.json` of the trials that are done; returns the latter's rows.
 
     A row is a variant: the mean over folds of the mean over seeds (`miou`, 0 to 1), the spread of
-    seeds (`seed_spread`, the largest standard deviation of a fold's seeds; None with one seed),
-    each fold's and each reported split's mean, each class's mean IoU over folds, and `minutes`.
+    seeds (`seed_spread`, the largest standard deviation of a fold's seeds; None with one seed), the
+    `seeds` done, each fold's and each reported split's mean, each class's mean IoU over folds,
+    and `minutes`.
 
     Raises:
         UserError: a run folder holds a training by another recipe than its trial's.
@@ -58,6 +59,7 @@ def _row(trials: list[Trial], search: Search, folder: Path) -> dict | None:
     names = results[0][1]["val_iou"]
     return {
         "variant": trials[0].variant,
+        "seeds": sorted({trial.seed for trial, _ in results}),
         "done": len(results),
         "of": len(trials),
         # Folds that are missing would make it another mean than the other rows'.

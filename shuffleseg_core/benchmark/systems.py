@@ -37,7 +37,7 @@ class System:
 SYSTEMS = (
     System("segnet", "SegNet", "segnet"),
     System("enet", "ENet", "enet"),
-    System("enet_lovasz", "ENet + Lovász-Softmax", "enet", loss="lovasz_softmax"),
+    System("enet_lovasz", "ENet + Lovász-Softmax", "enet", loss="cross_entropy_lovasz"),
     System("shuffleseg", "ShuffleSeg", "skipnet_shufflenet"),  # the same network, published twice
     System("skipnet_shufflenet", "SkipNet-ShuffleNet", "skipnet_shufflenet"),
     System("skipnet_mobilenet", "SkipNet-MobileNet", "skipnet_mobilenet"),
@@ -56,6 +56,12 @@ SYSTEMS = (
         "shufflenet_v2",
         {"head": "dpc"},
         ours=True,
+    ),
+    System(
+        "shufflenet_v2_decoder_4",
+        "ShuffleNet V2 + basic, decoder at stride 4 (ours, not the paper's)",
+        "shufflenet_v2",
+        {"head": "basic", "decoder_stride": 4},
     ),
     System("fast_scnn", "Fast-SCNN", "fast_scnn"),
     System("bisenet_v2", "BiSeNet V2", "bisenet_v2"),

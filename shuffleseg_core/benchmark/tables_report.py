@@ -21,6 +21,10 @@ _PUBLISHED = {"val_miou": "published val", "test_miou": "published test"}
 def read_scores(path: Path) -> dict[str, dict]:
     """System's key → what was scored by our training: `MEASURED` in %, and whatever else it says.
 
+    Args:
+        path: a JSON of that form, or the `table.json` of a `shuffleseg search` whose variants are
+            named as the systems.
+
     Raises:
         UserError: the file cannot be read, or is of another form.
     """
@@ -30,6 +34,11 @@ def read_scores(path: Path) -> dict[str, dict]:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise UserError(f"{path}: no JSON: {error}") from error
+    if isinstance(scores, dict) and "search" in scores:
+        try:
+            scores = _of_search(scores)
+        except (KeyError, TypeError) as error:
+            raise UserError(f"{path}: no table of a search: {error!r}") from error
     known = [system.key for system in SYSTEMS]
     if not isinstance(scores, dict) or not all(isinstance(s, dict) for s in scores.values()):
         raise UserError(f"{path}: write {{system: {{score: mIoU in %}}}}")
@@ -41,6 +50,21 @@ def read_scores(path: Path) -> dict[str, dict]:
             if miou is not None and not (isinstance(miou, (int, float)) and 1 < miou <= 100):
                 raise UserError(f"{path}: {system}: {name} is {miou!r}; give mIoU in %")
     return scores
+
+
+def _of_search(table: Mapping) -> dict[str, dict]:
+    """Rows as `shuffleseg_training.search_table.write_table` writes them."""
+    found = {}
+    for row in table["rows"]:
+        scores = {"left_out_drive": row["miou"], "val": row["reported"].get("val")}
+        found[row["variant"]] = {
+            **{name: 100 * miou for name, miou in scores.items() if miou is not None},
+            "search": table["search"],
+            "seeds": " and ".join(map(str, row["seeds"])),
+        }
+        if row["seed_spread"] is not None:
+            found[row["variant"]]["± seeds"] = f"{100 * row['seed_spread']:.1f}"
+    return found
 
 
 def report_systems(
