@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .attention import ChannelSlice
 from .blocks import ConvNormAct, ResizeLike
 from .engine import keras, layers
 from .transformer_parts import convolutional_mlp, drop_path
@@ -141,7 +142,7 @@ class AxialTransformer:
         qkv = self.conv.pointwise(x, qkv_width, name=f"{name}_qkv", activation=None)
         detail = self.conv.depthwise(qkv, name=f"{name}_detail_depthwise", activation="relu6")
         detail = self.conv.pointwise(detail, width, name=f"{name}_detail", activation=None)
-        _, values = keras.ops.split(qkv, 2, axis=-1)
+        values = ChannelSlice(qkv_width // 2, qkv_width, name=f"{name}_values")(qkv)
         parts = [values]
         for axis, line in ((1, "row"), (2, "column")):
             part = SqueezeAxialAttention(self.num_heads, axis, name=f"{name}_{line}")(qkv)
