@@ -14,8 +14,11 @@ from shuffleseg_core.tflite_file import TFLiteFile
 keras = pytest.importorskip("keras", exc_type=ImportError)
 
 from shuffleseg_core.export.tflite_export import export_tflite, random_network  # noqa: E402
+from shuffleseg_core.import_weights import load_starting_weights  # noqa: E402
 from shuffleseg_core.models import ARCHITECTURES, build_model  # noqa: E402
 from shuffleseg_core.models.statistics import model_statistics  # noqa: E402
+from shuffleseg_core.models.weights_file import save_weights  # noqa: E402
+from shuffleseg_core.trained_files import WEIGHTS  # noqa: E402
 from shuffleseg_training.loss import LOSSES  # noqa: E402
 from shuffleseg_training.optimizer import make_optimizer  # noqa: E402
 from shuffleseg_training.recipe import load_recipe  # noqa: E402
@@ -31,7 +34,7 @@ def test_it_says_whose_it_is(name):
     architecture = ARCHITECTURES[name]
     assert architecture.title and any(c.isdigit() for c in architecture.source)
     # Its batch norms can be told how fast they forget.
-    assert any(option.endswith("momentum") for option in architecture.options)
+    assert any(option.endswith("momentum") for option in architecture.defaults)
 
 
 @architectures
@@ -126,6 +129,50 @@ def test_more_classes_and_larger_images_cost_more(name):
     assert small.parameters < deep.parameters and small.macs < deep.macs
     assert small.parameters == large.parameters
     assert 3 < large.macs / small.macs < 5
+
+
+@architectures
+def test_int8_throughout(name, rng, tmp_path):
+    """Processors without a float unit run all of them."""
+    path = tmp_path / "network.tflite"
+    frames = list(rng.integers(0, 256, (2, 64, 96, 3), np.uint8))
+    network = random_network(LabelMap.named("camvid"), (96, 64), name)
+    export_tflite(network, path, input_dtype="uint8", calibration=frames)
+    tensors = Segmenter(path, num_threads=1)._interpreter.get_tensor_details()
+    assert not [t["name"] for t in tensors if np.dtype(t["dtype"]).kind == "f"]
+
+
+def test_a_saved_model_comes_back_as_it_was(rng, tmp_path):
+    """Layers of ours are registered under names of their own."""
+    for name in ("enet", "skipnet_shufflenet", "pp_mobileseg_tiny"):
+        model = build_model(name, 5, input_size=(71, 33))
+        model.save(tmp_path / "network.keras")
+        loaded = keras.saving.load_model(tmp_path / "network.keras")
+        assert [type(layer) for layer in loaded.layers] == [type(layer) for layer in model.layers]
+        image = rng.uniform(0, 255, (1, 33, 71, 3)).astype(np.float32)
+        np.testing.assert_array_equal(loaded(image), model(image))
+
+
+@architectures
+def test_a_backbone_is_taken_alone_where_there_is_one(name, tmp_path):
+    network = random_network(LabelMap.named("camvid"), (96, 64), name)
+    network.save_record(tmp_path)
+    save_weights(network.build(input_size=(96, 64)), tmp_path / WEIGHTS)
+    model = build_model(name, 5, input_size=(96, 64))
+    if ARCHITECTURES[name].has_backbone:
+        report = load_starting_weights(model, tmp_path, head="none")
+        assert len(report.placed) > 20 and "logits" not in report.placed
+    else:
+        with pytest.raises(UserError, match="no backbone"):
+            load_starting_weights(model, tmp_path, head="none")
+
+
+@architectures
+def test_momenta_out_of_range_are_named(name):
+    for option in ARCHITECTURES[name].defaults:
+        if option.endswith("momentum"):
+            with pytest.raises(UserError, match="momentum of 2"):
+                build_model(name, 5, **{option: 2})
 
 
 @architectures

@@ -147,6 +147,17 @@ def test_another_architecture_takes_the_recipes_place():
     assert recipe.model == {"architecture": "mobilenet_v2", "output_stride": 32}
 
 
+def test_spaces_and_order_of_overrides_do_not_matter():
+    (recipe,) = load_recipe("camvid_basic", ("model.head=dpc", "model.architecture =mobilenet_v2"))
+    assert recipe.model == {"architecture": "mobilenet_v2", "head": "dpc"}
+
+
+def test_stages_that_hand_on_weights_have_one_architecture():
+    with pytest.raises(UserError, match="camvid/.*enet.*same architecture"):
+        load_recipe("camvid", ("accurate.model.architecture=enet",))
+    assert load_recipe("camvid", ("model.architecture=enet",))[0].model == {"architecture": "enet"}
+
+
 def test_the_recipes_own_architecture_keeps_its_options():
     (recipe,) = load_recipe("camvid_basic", ("model.architecture=shufflenet_v2",))
     assert recipe.model["head"] == "basic"

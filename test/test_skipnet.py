@@ -11,12 +11,13 @@ from shuffleseg_core import UserError
 keras = pytest.importorskip("keras", exc_type=ImportError)
 
 from shuffleseg_core.models import build_model  # noqa: E402
+from shuffleseg_core.models.blocks import CropLike  # noqa: E402
 from shuffleseg_core.models.skipnet import (  # noqa: E402
     STAGE_WIDTHS,
     mobilenet_v1_backbone,
     shufflenet_v1_backbone,
 )
-from shuffleseg_core.models.skipnet.skip_decoder import CropLike, bilinear_kernel  # noqa: E402
+from shuffleseg_core.models.skipnet.skip_decoder import bilinear_kernel  # noqa: E402
 from shuffleseg_core.models.statistics import model_statistics  # noqa: E402
 
 pytestmark = requires_tensorflow

@@ -30,11 +30,23 @@ def auxiliary_logits(model: keras.Model, layer: str, align_corners: bool = False
     found = {one.name: one for one in model.layers}.get(layer)
     shape = getattr(getattr(found, "output", None), "shape", ())
     if len(shape) != 4:
-        outputs = [one.name for one in model.layers if one.name.endswith("_output")]
+        outputs = _last_layers(model)
         raise UserError(
             f"optimization.auxiliary_layer: the network has no layer {layer!r} with features; "
-            f"it has, among others, {', '.join(outputs) or model.layers[-2].name}"
+            f"it has, among others, {', '.join(outputs)}"
         )
     x = ConvNormAct(epsilon=1e-5).conv(found.output, _WIDTH, 3, "auxiliary")
     x = layers.Conv2D(model.output.shape[-1], 1, name="auxiliary_logits", dtype="float32")(x)
     return ResizeLike(align_corners, name="auxiliary_upsample", dtype="float32")([x, model.output])
+
+
+def _last_layers(model: keras.Model) -> list[str]:
+    """The last layer with features of each size, up to the logits."""
+    last = {}
+    for layer in model.layers[1:]:
+        if layer.name == "logits":
+            break
+        shape = getattr(layer.output, "shape", ())
+        if len(shape) == 4 and shape[1:3] != (1, 1):
+            last[tuple(shape[1:3])] = layer.name
+    return list(last.values())

@@ -222,9 +222,18 @@ def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> tuple[Rec
         )
     stages = _split_stages(data, name)
     # The network first: its options may be given beside it, in any order.
-    for override in sorted(overrides, key=lambda text: ".architecture=" not in text):
+    for override in sorted(overrides, key=lambda text: not _names_architecture(text)):
         _apply_override(stages, override)
-    return tuple(_from_dict(stage, name, stage_name) for stage_name, stage in stages.items())
+    recipes = {key: _from_dict(stage, name, key) for key, stage in stages.items()}
+    for recipe in recipes.values():
+        if recipe.after is not None:
+            theirs, ours = recipes[recipe.after].model["architecture"], recipe.model["architecture"]
+            if theirs != ours:
+                raise UserError(
+                    f"recipe {recipe.title}: begins with the weights of {recipe.after}, which "
+                    f"trains {theirs}, not {ours}; give both the same architecture"
+                )
+    return tuple(recipes.values())
 
 
 def _split_stages(data: dict, name: str) -> dict[str | None, dict]:
@@ -261,6 +270,10 @@ def _split_stages(data: dict, name: str) -> dict[str | None, dict]:
                 values = {**shared, **values}
             stages[stage][section] = copy.deepcopy(values)
     return stages
+
+
+def _names_architecture(override: str) -> bool:
+    return f".{override}".partition("=")[0].strip().endswith(".model.architecture")
 
 
 def _apply_override(stages: dict[str | None, dict], override: str) -> None:

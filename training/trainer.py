@@ -15,6 +15,7 @@ from tqdm import tqdm
 from shuffleseg_core.atomic_file import atomic_path
 from shuffleseg_core.datasets import Dataset, open_dataset
 from shuffleseg_core.errors import UserError, first_line
+from shuffleseg_core.models.architectures import ARCHITECTURES
 from shuffleseg_core.models.trained_network import TrainedNetwork
 from shuffleseg_core.models.weights_file import save_weights
 from shuffleseg_core.size import parse_size
@@ -298,9 +299,9 @@ def _warn_of_few_steps(recipe: Recipe, total_steps: int) -> None:
         )
     settings = recipe.optimization
     moving = not (settings.freeze_batch_norms or settings.batch_norm_batches)
-    keys = ("backbone_momentum", "head_momentum", "batch_norm_momentum")
-    for key in keys if moving else ():
-        momentum = recipe.model.get(key, 0.0)
+    model = {**ARCHITECTURES[recipe.model["architecture"]].defaults, **recipe.model}
+    for key in (key for key in model if key.endswith("_momentum") and moving):
+        momentum = model[key]
         # What is left of the initial statistics at the end.
         if isinstance(momentum, float) and momentum**total_steps > 0.01:
             print(

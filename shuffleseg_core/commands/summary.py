@@ -11,7 +11,14 @@ def add_arguments(parser):
         "model", nargs="?", metavar="MODEL", help=".tflite file, or the name of a shipped model"
     )
     parser.add_argument(
-        "--architecture", help="instead of a file: a network by name, as shufflenet_v2"
+        "--architecture", help="instead of a file: a network by name; a wrong one lists all"
+    )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of the architecture, as variant=torchvision; a wrong key lists all",
     )
     parser.add_argument("--head", help="basic or dpc")
     parser.add_argument("--classes", type=int, default=19, help="number of classes (%(default)s)")
@@ -79,6 +86,7 @@ def _architecture_report(args) -> dict:
         )
         if value is not None
     }
+    options |= dict(_option(text) for text in args.option)
     from ..models import build_model
     from ..models.statistics import model_statistics
 
@@ -94,6 +102,18 @@ def _architecture_report(args) -> dict:
         "gflops": costs.gflops,
         "tflite_mb": costs.tflite_mb,
     }
+
+
+def _option(text: str) -> tuple[str, object]:
+    import yaml
+
+    key, separator, value = text.partition("=")
+    try:
+        if key and separator:
+            return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        pass
+    raise UserError(f"--option {text!r}: write KEY=VALUE, as variant=torchvision")
 
 
 def _readable(value):

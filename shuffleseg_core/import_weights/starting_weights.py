@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UserError
+from ..models.architectures import ARCHITECTURES
 from ..trained_files import RECORD
 from ..user_path import user_path
 from .layer_weights import LayerWeights
@@ -52,6 +53,11 @@ def load_starting_weights(
     weights = read_weights(path)
     if head == "none" or (head == "if_it_fits" and not head_fits(model, weights)):
         weights = weights.backbone()
+        if not getattr(ARCHITECTURES.get(model.name), "has_backbone", True):
+            raise UserError(
+                f"{path}: of {model.name} no backbone can be taken alone; give weights of the "
+                "whole network, trained for the same classes, without --backbone-only"
+            )
     return place(model, weights, path, classes)
 
 

@@ -32,27 +32,27 @@ class Architecture:
             [B, h, w, num_classes] at the resolution at which the network classifies, made by a
             layer named "logits". Raises ValueError where an option is out of its range.
         hands_on_to: the function that takes what `network` hands on as keywords.
+        has_backbone: whether its layers named stem… and stage… are a backbone that serves other
+            heads, too.
     """
 
     title: str
     source: str
     network: Callable
     hands_on_to: Callable | None = None
+    has_backbone: bool = False
 
     @property
-    def options(self) -> tuple[str, ...]:
-        """Names of the keyword arguments that `network` takes, sorted."""
+    def defaults(self) -> dict:
+        """The keyword arguments that `network` takes, by name, with their defaults."""
         functions = [self.network, *([self.hands_on_to] if self.hands_on_to else [])]
-        return tuple(
-            sorted(
-                {
-                    name
-                    for function in functions
-                    for name, parameter in inspect.signature(function).parameters.items()
-                    if parameter.default is not inspect.Parameter.empty
-                }
-            )
-        )
+        found = {
+            name: parameter.default
+            for function in functions
+            for name, parameter in inspect.signature(function).parameters.items()
+            if parameter.default is not inspect.Parameter.empty
+        }
+        return dict(sorted(found.items()))
 
 
 ARCHITECTURES = {
@@ -62,12 +62,14 @@ ARCHITECTURES = {
         "Türkmen & Heikkilä 2019",
         shufflenet_v2_segmentation,
         segmentation_head,
+        has_backbone=True,
     ),
     "mobilenet_v2": Architecture(
         "MobileNetV2 + DeepLabv3 heads",
         "Sandler et al. 2018, arXiv:1801.04381",
         mobilenet_v2_segmentation,
         segmentation_head,
+        has_backbone=True,
     ),
     "segnet": Architecture("SegNet", "Badrinarayanan et al. 2015, arXiv:1511.00561", segnet),
     "enet": Architecture("ENet", "Paszke et al. 2016, arXiv:1606.02147", enet),
@@ -85,7 +87,10 @@ ARCHITECTURES = {
     "bisenet_v2": Architecture("BiSeNet V2", "Yu et al. 2021, arXiv:2004.02147", bisenet_v2),
     "pidnet_s": Architecture("PIDNet-S", "Xu et al. 2023, arXiv:2206.02066", pidnet_s),
     "lraspp": Architecture(
-        "LR-ASPP on MobileNetV3-Large", "Howard et al. 2019, arXiv:1905.02244", lraspp_segmentation
+        "LR-ASPP on MobileNetV3-Large",
+        "Howard et al. 2019, arXiv:1905.02244",
+        lraspp_segmentation,
+        has_backbone=True,
     ),
     "topformer_tiny": Architecture(
         "TopFormer-Tiny", "Zhang et al. 2022, arXiv:2204.05525", topformer_tiny
@@ -95,8 +100,12 @@ ARCHITECTURES = {
         "Wan et al. 2023, arXiv:2301.13156",
         seaformer_small,
         seaformer_segmentation,
+        has_backbone=True,
     ),
     "pp_mobileseg_tiny": Architecture(
-        "PP-MobileSeg-Tiny", "Tang et al. 2023, arXiv:2304.05152", pp_mobileseg_tiny
+        "PP-MobileSeg-Tiny",
+        "Tang et al. 2023, arXiv:2304.05152",
+        pp_mobileseg_tiny,
+        has_backbone=True,
     ),
 }

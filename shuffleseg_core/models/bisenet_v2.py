@@ -16,6 +16,7 @@ The authors published no code, and the paper leaves open:
 - Batch norm and ReLU behind the context embedding's and the aggregation's last convolution and
   behind the expansion, which the figures lack and those implementations have.
 
+The aggregation's gates are enlarged bilinearly, as in mmsegmentation (CoinCheung: nearest).
 Average pooling leaves out the padding, and convolutions pad as TensorFlow's 'same'.
 """
 

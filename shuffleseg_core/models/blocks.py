@@ -23,6 +23,10 @@ class ConvNormAct:
     momentum: float = 0.99
     epsilon: float = 1e-3
 
+    def __post_init__(self):
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"a batch norm's momentum of {self.momentum} is not in [0, 1)")
+
     def conv(self, x, width, kernel_size, name, stride=1, rate=1, activation="relu"):
         """Ordinary convolution: [B, H, W, C] → [B, ceil(H/stride), ceil(W/stride), width]."""
         x = layers.Conv2D(
@@ -125,6 +129,29 @@ class ResizeLike(layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "align_corners": self.align_corners}
+
+
+@keras.saving.register_keras_serializable("shuffleseg")
+class CropLike(layers.Layer):
+    """The middle of the first input, of the height and width of the second.
+
+    ([B, h, w, C], [B, H, W, any]) → [B, H, W, C], H <= h and W <= w. Where the number of rows or
+    columns to take away is odd, the odd one is the last.
+    """
+
+    def call(self, inputs):
+        x, reference = inputs
+        height, width = keras.ops.shape(reference)[1:3]
+        rows, columns = keras.ops.shape(x)[1:3]
+        sizes = (rows, columns, height, width)
+        if all(isinstance(size, int) for size in sizes) and (rows, columns) == (height, width):
+            return x  # no copy of the logits in an exported graph
+        top, left = (rows - height) // 2, (columns - width) // 2
+        return x[:, top : top + height, left : left + width]
+
+    def compute_output_shape(self, input_shape):
+        x, reference = input_shape
+        return (x[0], reference[1], reference[2], x[3])
 
 
 def _align_corners_matrix(size, source_size, dtype):

@@ -7,8 +7,6 @@ from .architectures import ARCHITECTURES
 from .blocks import ResizeLike
 from .engine import keras, layers
 
-_COMMON = ("align_corners", "input_size", "upsample")
-
 
 def build_model(
     architecture: str,
@@ -42,11 +40,11 @@ def build_model(
             f"architecture {architecture!r} is not known; choose from {', '.join(ARCHITECTURES)}"
         )
     chosen = ARCHITECTURES[architecture]
-    known = sorted({*chosen.options, *_COMMON})
+    known = sorted({*chosen.defaults, "align_corners"})
     for name in options:
         if name not in known:
             raise UserError(f"{architecture} has no option {name!r}; it has {', '.join(known)}")
-    given = {name: value for name, value in options.items() if name in chosen.options}
+    given = {name: value for name, value in options.items() if name in chosen.defaults}
     width, height = input_size or (None, None)
     image = keras.Input((height, width, 3), name="image")
     x = layers.Rescaling(2.0 / 255.0, offset=-1.0, name="preprocessing")(image)

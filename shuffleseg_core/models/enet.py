@@ -9,11 +9,12 @@ quarter of the new one inside, upsampling is by 3×3, the last full convolution 
 implementation and the paper differ, it is theirs: the decoder has ReLU (the paper speaks of its
 PReLUs) and no dropout.
 
-Deviations: convolutions before a batch norm have no bias (theirs have where they are no projection;
-batch norm takes it out again); PReLU starts from a slope of 0 (theirs from 0.25); 'same' padding is
-TensorFlow's; an odd size is rounded up by each stride, and cropped on the way back. Encoder and
-decoder are trained together, not one after the other; an auxiliary classifier on
-"bottleneck3_8_output" is what they train the encoder by.
+Deviations: convolutions before a batch norm have no bias (theirs have where they are no
+projection; batch norm takes it out again); of an asymmetric pair the column comes first (theirs:
+the row); PReLU starts from a slope of 0 (theirs from 0.25); 'same' padding is TensorFlow's; an
+odd size is rounded up by each stride, and cropped on the way back. Encoder and decoder are
+trained together, not one after the other; an auxiliary classifier on "bottleneck3_8_output" is
+what they train the encoder by.
 
 Costs: the paper's 0.37 M parameters count the moving statistics of batch norm (ours for 19 classes:
 371,970, of which 363,618 are trained). Its 3.83 GFLOPs at 640×360 take a multiply-add as two. Ours
@@ -24,9 +25,9 @@ profiler (github.com/e-lab/Torch7-profiling, models/ENet.lua) is the one here.
 
 from __future__ import annotations
 
-from .blocks import ConvNormAct
+from .blocks import ConvNormAct, CropLike
 from .engine import keras, layers
-from .max_unpooling import CropLike, MaxUnpooling2D
+from .max_unpooling import MaxUnpooling2D
 
 #: The convolution inside each bottleneck of stages 2 and 3, behind the one that downsamples.
 CONTEXT_UNITS = (

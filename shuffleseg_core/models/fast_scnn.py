@@ -13,6 +13,7 @@ from __future__ import annotations
 from .adaptive_pooling import AdaptiveAveragePooling
 from .blocks import ConvNormAct, ResizeLike
 from .engine import layers
+from .inverted_residual import inverted_residual
 
 #: Channels of the three convolutions of "learning to downsample", each of stride 2.
 DOWNSAMPLE_WIDTHS = (32, 48, 64)
@@ -77,19 +78,10 @@ def _global_feature_extractor(x, conv, align_corners: bool):
     for stage, (width, count, stage_stride) in enumerate(BOTTLENECKS, start=1):
         for unit in range(1, count + 1):
             stride = stage_stride if unit == 1 else 1
-            x = _bottleneck(x, width, conv, stride, name=f"bottleneck{stage}_unit{unit}")
+            name = f"bottleneck{stage}_unit{unit}"
+            expanded = EXPANSION * x.shape[-1]
+            x = inverted_residual(x, expanded, width, conv, name, stride=stride).output
     return _pyramid_pooling(x, conv, align_corners)
-
-
-def _bottleneck(x, width: int, conv, stride: int, name: str):
-    """Table 2, MobileNetV2's: 1×1 to more channels, depthwise 3×3, linear 1×1 to `width`."""
-    shortcut = x
-    x = conv.pointwise(x, EXPANSION * x.shape[-1], name=f"{name}_expand")
-    x = conv.depthwise(x, stride=stride, name=f"{name}_depthwise")
-    x = conv.pointwise(x, width, name=f"{name}_project", activation=None)
-    if stride == 1 and shortcut.shape[-1] == width:
-        x = layers.Add(name=f"{name}_add")([shortcut, x])
-    return x
 
 
 def _pyramid_pooling(x, conv, align_corners: bool):

@@ -32,6 +32,7 @@ def inverted_residual(
     rate: int = 1,
     activation: str = "relu",
     squeezed: int | None = None,
+    always_expand: bool = False,
 ) -> Unit:
     """1×1 to more channels, depthwise, squeeze-and-excite, 1×1 without activation.
 
@@ -40,7 +41,8 @@ def inverted_residual(
 
     Args:
         x: [B, H, W, C].
-        expanded: channels between the 1×1 convolutions; C leaves out the first of them.
+        expanded: channels between the 1×1 convolutions; C leaves out the first of them, unless
+            `always_expand`.
         width: channels of the output.
         conv: a `ConvNormAct`.
         name: prefix of the layers' names.
@@ -49,7 +51,7 @@ def inverted_residual(
         squeezed: channels inside squeeze-and-excite; None leaves it out.
     """
     shortcut = x
-    if expanded != x.shape[-1]:
+    if always_expand or expanded != x.shape[-1]:
         x = conv.pointwise(x, expanded, name=f"{name}_expand", activation=activation)
     depthwise = x = conv.depthwise(
         x, stride=stride, rate=rate, kernel_size=kernel_size, name=f"{name}_depthwise",

@@ -62,17 +62,3 @@ def _even(x, size, axis):
         return x
     last = x[:, size - size % 2 :] if axis == 1 else x[:, :, size - size % 2 :]
     return keras.ops.concatenate([x, last], axis=axis)
-
-
-@keras.saving.register_keras_serializable("shuffleseg")
-class CropLike(layers.Layer):
-    """Cut off the last rows and columns: ([B, h ≥ H, w ≥ W, C], [B, H, W, any]) → [B, H, W, C]."""
-
-    def call(self, inputs):
-        x, reference = inputs
-        _, height, width, _ = keras.ops.shape(reference)
-        return x[:, :height, :width]
-
-    def compute_output_shape(self, input_shape):
-        x, reference = input_shape
-        return (x[0], reference[1], reference[2], x[3])

@@ -9,6 +9,9 @@ Deviations:
 - The token pyramid is pooled in windows of 64 image pixels with 'same' padding; the authors' code
   fits the windows to the image. For sides divisible by 64 that is the same.
 - 'same' padding is TensorFlow's: where a stride meets an even size, zeros pad the far side alone.
+- Dropout before the classifier takes single values (theirs whole channels), the batch norms behind
+  the attention start with a scale of 1 (theirs with 0), and the image is in [-1, 1] instead of
+  normalized by ImageNet's statistics.
 """
 
 from __future__ import annotations

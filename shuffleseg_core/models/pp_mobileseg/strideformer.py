@@ -5,15 +5,14 @@ Devices" (arXiv:2304.05152); widths as in the authors' code
 (PaddlePaddle/PaddleSeg, paddleseg/models/backbones/strideformer.py, `MobileSeg_Tiny`).
 
 Deviation: the hard sigmoid of squeeze-and-excite has a slope of 1/6, that of PaddlePaddle 1/5,
-which is the same network with the weights of the convolution before it times 5/6.
+which is the same network: their weights of the convolution before it, times 6/5.
 """
 
 from __future__ import annotations
 
 from ..axial_attention import AxialTransformer
 from ..blocks import ConvNormAct
-from ..engine import layers
-from ..squeeze_excite import squeeze_excite
+from ..inverted_residual import inverted_residual
 
 STEM_WIDTH = 16
 #: (kernel, expanded channels, channels, squeeze-and-excite, activation, stride) of each unit of
@@ -55,31 +54,22 @@ def strideformer_tiny_backbone(
         for unit, (kernel, expanded, width, with_se, activation, stride) in enumerate(
             units, start=1
         ):
-            x = _inverted_residual(
-                x, expanded, width, kernel, with_se, activation, stride, conv,
+            # Other than in MobileNetV3 the first 1×1 is there, too, where it does not expand.
+            x = inverted_residual(
+                x,
+                expanded,
+                width,
+                conv,
                 f"stage{stage}_unit{unit}",
-            )  # fmt: skip
+                kernel_size=kernel,
+                stride=stride,
+                activation=activation,
+                squeezed=expanded // 4 if with_se else None,
+                always_expand=True,
+            ).output
         if stage >= 3:
             depth, key_width, expansion = TRANSFORMERS[stage - 3]
             x = transformer.stage(x, depth, key_width, expansion, drop_path, f"stage{stage}")
         if stage >= 2:
             features.append(x)
     return tuple(features)
-
-
-def _inverted_residual(x, expanded, width, kernel, with_se, activation, stride, conv, name):
-    """1×1, depthwise, squeeze-and-excite, 1×1 to `width` without activation.
-
-    Other than in MobileNetV3 the first is there, too, where it does not expand.
-    """
-    shortcut = x
-    x = conv.pointwise(x, expanded, name=f"{name}_expand", activation=activation)
-    x = conv.depthwise(
-        x, stride=stride, kernel_size=kernel, name=f"{name}_depthwise", activation=activation
-    )
-    if with_se:
-        x = squeeze_excite(x, expanded // 4, f"{name}_se")
-    x = conv.pointwise(x, width, name=f"{name}_project", activation=None)
-    if stride == 1 and shortcut.shape[-1] == width:
-        x = layers.Add(name=f"{name}_add")([shortcut, x])
-    return x

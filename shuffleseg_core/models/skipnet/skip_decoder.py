@@ -8,31 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..blocks import ConvNormAct
+from ..blocks import ConvNormAct, CropLike
 from ..engine import keras, layers
-
-
-@keras.saving.register_keras_serializable("shuffleseg")
-class CropLike(layers.Layer):
-    """The middle of the first input, of the height and width of the second.
-
-    ([B, h, w, C], [B, H, W, any]) → [B, H, W, C], H <= h and W <= w. Where the number of rows or
-    columns to take away is odd, the odd one is the last.
-    """
-
-    def call(self, inputs):
-        x, reference = inputs
-        height, width = keras.ops.shape(reference)[1:3]
-        rows, columns = keras.ops.shape(x)[1:3]
-        sizes = (rows, columns, height, width)
-        if all(isinstance(size, int) for size in sizes) and (rows, columns) == (height, width):
-            return x  # no copy of the logits in an exported graph
-        top, left = (rows - height) // 2, (columns - width) // 2
-        return x[:, top : top + height, left : left + width]
-
-    def compute_output_shape(self, input_shape):
-        x, reference = input_shape
-        return (x[0], reference[1], reference[2], x[3])
 
 
 @keras.saving.register_keras_serializable("shuffleseg")
