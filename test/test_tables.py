@@ -101,7 +101,7 @@ def test_the_page_and_the_picture(report, folder):
         assert all(row.startswith("| ") and row.endswith(" |") for row in [head, *rows])
     standing = {row.split(" | ")[0][2:]: row for row in blocks[0][2:]}
     row = standing["MobileNetV2 + basic"]
-    assert "*70.7*" in row and "| 30.0 |" in row and "published val: +3.0 points" in row
+    assert "*70.7*" in row and "| 30.0 |" in row and "published val (2049x1025): +3.0 points" in row
     assert "1,163,781" in page and "seed 1" in page and "*2.18*" in page
     assert read_rgb(folder / "tables.of.two.png").std() > 0
 

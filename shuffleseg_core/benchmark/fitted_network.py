@@ -89,7 +89,7 @@ def fit(
 def is_fitted(model) -> bool:
     """Whether `fit` knows what to do with the model's classifier."""
     classifier = model.get_layer("logits")
-    if isinstance(classifier, keras.layers.Conv2DTranspose):  # a Conv2D, too, for Keras
+    if isinstance(classifier, keras.layers.Conv2DTranspose):
         return True
     if not isinstance(classifier, keras.layers.Conv2D):
         return False

@@ -123,7 +123,7 @@ def run(args) -> int:
         "frames": args.frames,
         "warm_up": args.warm_up,
         "slow_ms": args.slow_ms,
-        "source": Path(args.source).name if args.source else "the procedural street",
+        "source": _shown(args.source) if args.source else "the procedural street",
         "fitted_to": fitted_to,
         "sizes": [format_size(size) for size in sizes],
         "compared_at": compared,
@@ -153,12 +153,17 @@ def _to_fit_to(source):
 
 
 def _command(args) -> str:
-    """What makes these tables again; of paths outside of the working directory the name alone."""
+    """What makes these tables again."""
     words = ["shuffleseg", "tables"]
     for name in ("systems", "sizes", "threads", "source", "frames", "warm_up", "slow_ms", "scores"):
         value = getattr(args, name)
         if value is not None:
-            if name in ("source", "scores") and Path(value).expanduser().is_absolute():
-                value = Path(value).name
+            if name in ("source", "scores"):
+                value = _shown(value)
             words += [f"--{name.replace('_', '-')}", f"{value}"]
     return shlex.join(words)
+
+
+def _shown(path: str) -> str:
+    """As it was given; of a place on this machine the name alone."""
+    return Path(path).name if Path(path).expanduser().is_absolute() else path
