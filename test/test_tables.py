@@ -107,6 +107,25 @@ def test_the_page_and_the_picture(report, folder):
 
 
 @requires_tensorflow
+def test_new_scores_need_no_new_measuring(report, folder, shuffleseg, tmp_path):
+    (tmp_path / "scores.json").write_text('{"mobilenet_v2_basic": {"left_out_drive": 77.0}}')
+    status, _, err = shuffleseg(
+        *("tables", "--times", folder / "tables.of.two.json", "--output", tmp_path / "again"),
+        *("--scores", tmp_path / "scores.json"),
+    )
+    assert status == 0, err
+    again = json.loads((tmp_path / "again.json").read_text())
+    assert again["systems"]["mobilenet_v2_basic"]["scores"] == {"left_out_drive": 77.0}
+    assert again["systems"]["shufflenet_v2_basic"]["scores"] == {}
+    for key, row in report["systems"].items():
+        assert again["systems"][key]["times"] == row["times"]
+    assert again["command"] == report["command"]
+    (tmp_path / "scores.json").write_text("{}")
+    status, _, err = shuffleseg("tables", "--times", tmp_path / "scores.json")
+    assert status == 2 and "no tables of an earlier run" in err
+
+
+@requires_tensorflow
 def test_an_interrupted_run_goes_on_with_the_exported_files(report, folder, shuffleseg, tmp_path):
     exported = {path: path.stat().st_mtime_ns for path in (folder / "work").iterdir()}
     damaged, weights = sorted(exported)[1], sorted(exported)[0]
