@@ -30,7 +30,8 @@ def auxiliary_logits(model: keras.Model, layer: str, align_corners: bool = False
     found = {one.name: one for one in model.layers}.get(layer)
     shape = getattr(getattr(found, "output", None), "shape", ())
     if len(shape) != 4:
-        outputs = _last_layers(model)
+        outputs = [one.name for one in model.layers if one.name.endswith("_output")]
+        outputs = outputs or _last_layers(model)
         raise UserError(
             f"optimization.auxiliary_layer: the network has no layer {layer!r} with features; "
             f"it has, among others, {', '.join(outputs)}"
