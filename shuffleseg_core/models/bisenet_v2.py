@@ -22,7 +22,7 @@ Average pooling leaves out the padding, and convolutions pad as TensorFlow's 'sa
 
 from __future__ import annotations
 
-from .blocks import ConvNormAct, ResizeLike
+from .blocks import ConvNormAct, ResizeLike, check_shares
 from .engine import layers
 
 #: Channels of the convolutions of each stage of the detail branch; the first has stride 2.
@@ -70,8 +70,7 @@ def bisenet_v2(
         raise ValueError(f"head_width {head_width} is below 1")
     if expansion not in EXPANSIONS:
         raise ValueError(f"expansion {expansion!r} is not in {list(EXPANSIONS)}")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout {dropout} is not in [0, 1)")
+    check_shares(dropout=dropout)
     conv = ConvNormAct(batch_norm_momentum, 1e-5)
     details = _detail_branch(inputs, conv)
     semantics = _semantic_branch(inputs, conv, expansion)

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from .engine import keras, layers
 
 
+def check_shares(**shares: float) -> None:
+    """Raises ValueError where an option, by its name, is not a share in [0, 1)."""
+    for name, share in shares.items():
+        if not 0 <= share < 1:
+            raise ValueError(f"{name} {share} is not in [0, 1)")
+
+
 @dataclass(frozen=True)
 class ConvNormAct:
     """Convolution without bias → batch norm → activation, 'same' padding throughout.

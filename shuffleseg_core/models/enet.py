@@ -25,7 +25,7 @@ profiler (github.com/e-lab/Torch7-profiling, models/ENet.lua) is the one here.
 
 from __future__ import annotations
 
-from .blocks import ConvNormAct, CropLike
+from .blocks import ConvNormAct, CropLike, check_shares
 from .engine import keras, layers
 from .max_unpooling import MaxUnpooling2D
 
@@ -58,8 +58,7 @@ def enet(inputs, num_classes: int, dropout: float = 0.1, batch_norm_momentum: fl
     Raises:
         ValueError: dropout is not in [0, 1).
     """
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout {dropout} is not in [0, 1)")
+    check_shares(dropout=dropout)
     conv = ConvNormAct(batch_norm_momentum, 1e-3)
     initial = _initial_block(inputs, conv)
     x, pooled_1 = _downsample(initial, 64, conv, dropout / 10, "bottleneck1_0")

@@ -11,7 +11,7 @@ it, and the share of dropout is 0.1. Convolutions pad as TensorFlow's 'same'.
 from __future__ import annotations
 
 from .adaptive_pooling import AdaptiveAveragePooling
-from .blocks import ConvNormAct, ResizeLike
+from .blocks import ConvNormAct, ResizeLike, check_shares
 from .engine import layers
 from .inverted_residual import inverted_residual
 
@@ -52,8 +52,7 @@ def fast_scnn(
     Raises:
         ValueError: dropout is not in [0, 1).
     """
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout {dropout} is not in [0, 1)")
+    check_shares(dropout=dropout)
     conv = ConvNormAct(batch_norm_momentum)
     details = _learning_to_downsample(inputs, conv)
     context = _global_feature_extractor(details, conv, align_corners)

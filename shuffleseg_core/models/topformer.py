@@ -17,7 +17,7 @@ Deviations:
 from __future__ import annotations
 
 from .attention import Attention, ChannelSlice
-from .blocks import ConvNormAct, ResizeLike
+from .blocks import ConvNormAct, ResizeLike, check_shares
 from .engine import layers
 from .inverted_residual import inverted_residual
 from .transformer_parts import convolutional_mlp, drop_path
@@ -68,9 +68,7 @@ def topformer_tiny(
     Raises:
         ValueError: an argument is out of its range.
     """
-    for name, share in (("dropout", dropout), ("drop_path", drop_path)):
-        if not 0 <= share < 1:
-            raise ValueError(f"{name} {share} is not in [0, 1)")
+    check_shares(dropout=dropout, drop_path=drop_path)
     conv = ConvNormAct(batch_norm_momentum, 1e-5)
     pyramid = _token_pyramid(inputs, conv)
     tokens = layers.Concatenate(name="tokens")(

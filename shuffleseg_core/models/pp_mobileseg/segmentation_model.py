@@ -15,7 +15,7 @@ Deviations, besides those of `strideformer` and `axial_attention`:
 
 from __future__ import annotations
 
-from ..blocks import ConvNormAct, ResizeLike
+from ..blocks import ConvNormAct, ResizeLike, check_shares
 from ..engine import layers
 from .strideformer import strideformer_tiny_backbone
 
@@ -50,9 +50,7 @@ def pp_mobileseg_tiny(
     Raises:
         ValueError: dropout or drop_path is not in [0, 1).
     """
-    for name, rate in (("dropout", dropout), ("drop_path", drop_path)):
-        if not 0 <= rate < 1:
-            raise ValueError(f"{name} {rate} is not in [0, 1)")
+    check_shares(dropout=dropout, drop_path=drop_path)
     features = strideformer_tiny_backbone(inputs, drop_path, batch_norm_momentum, align_corners)
     conv = ConvNormAct(batch_norm_momentum, 1e-5)
     x = aggregated_attention(*features, conv, align_corners)

@@ -10,7 +10,7 @@ package), not normed by ImageNet's statistics.
 
 from __future__ import annotations
 
-from ..blocks import ConvNormAct, ResizeLike
+from ..blocks import ConvNormAct, ResizeLike, check_shares
 from ..engine import layers
 from .backbone import SIZES, Size, seaformer_backbone
 
@@ -51,9 +51,7 @@ def seaformer_segmentation(
     Raises:
         ValueError: dropout or drop_path is not in [0, 1).
     """
-    for name, rate in (("dropout", dropout), ("drop_path", drop_path)):
-        if not 0 <= rate < 1:
-            raise ValueError(f"{name} {rate} is not in [0, 1)")
+    check_shares(dropout=dropout, drop_path=drop_path)
     x, *contexts = seaformer_backbone(inputs, size, drop_path, batch_norm_momentum)
     conv = ConvNormAct(batch_norm_momentum, 1e-5)
     for fusion, (context, width) in enumerate(zip(contexts, size.head_widths), start=1):
