@@ -19,7 +19,8 @@ requires_jax = pytest.mark.skipif(
 # A low rate: Adam divides by a gradient's size, so that rounding grows with every step.
 CHANGES = (
     "model.depth_multiplier=0.5",
-    "augmentation.crop=64x48",
+    # At 64×48 batch norms see so few values that rounding shows (3e-5 on an AMD EPYC).
+    "augmentation.crop=128x96",
     "optimization.batch_size=4",
     "optimization.epochs=null",
     "optimization.steps=6",
@@ -60,13 +61,6 @@ def _losses(folder):
     return [m["loss"] for m in metrics if "loss" in m]
 
 
-def _assert_alike(found, expected, tolerance):
-    """Sums of halves round otherwise than sums of the whole, how, depends on the processor, and
-    every step adds to it: 3e-5 after six steps of JAX on an AMD EPYC, below 1e-6 on a Xeon."""
-    assert found[:3] == pytest.approx(expected[:3], rel=tolerance)
-    assert found == pytest.approx(expected, rel=max(tolerance, 1e-4))
-
-
 def _val_miou(folder):
     metrics = [json.loads(line) for line in (folder / "metrics.jsonl").open()]
     return [m["val_miou"] for m in metrics if "val_miou" in m]
@@ -103,7 +97,7 @@ def test_two_processes_train_as_one(backend, tolerance, alone, root, tmp_path):
     assert result.returncode == 0, result.stderr
     assert other.wait(timeout=60) == 0
     assert len(_losses(alone(backend))) == 6
-    _assert_alike(_losses(together), _losses(alone(backend)), tolerance)
+    assert _losses(together) == pytest.approx(_losses(alone(backend)), rel=tolerance)
     # Each process scored its part of the images, and the sum is all of them.
     assert _val_miou(together) == pytest.approx(_val_miou(alone(backend)), abs=0.01)
 
@@ -116,7 +110,7 @@ def test_two_devices_of_one_process_train_as_one(alone, root, tmp_path):
     result = run(["env", f"XLA_FLAGS={two_devices}", *command], "jax")
     assert result.returncode == 0, result.stderr
     assert len(json.loads((both / "sessions.jsonl").read_text())["devices"]) == 2
-    _assert_alike(_losses(both), _losses(alone("jax")), 1e-5)
+    assert _losses(both) == pytest.approx(_losses(alone("jax")), rel=1e-5)
 
 
 @requires_tensorflow
