@@ -142,4 +142,4 @@ class CameraChanges:
 
 def _factor(limits: tuple[float, float], amount: float) -> float:
     """1 at 0, the limits at -1 and 1, and in equal ratios between."""
-    return limits[amount > 0] ** abs(amount)
+    return limits[int(amount > 0)] ** abs(amount)
