@@ -71,13 +71,29 @@ class CameraChanges:
             names[i]
             for i in rng.choice(len(names), count, replace=False, p=list(_DEGRADATIONS.values()))
         }
-        darkened = "noise" in picked and rng.random() < _DARKENED_SHARE
-        if "fog" in picked:
+        exposed = 0  # 1 darker, -1 brighter
+        if "noise" in picked and rng.random() < _DARKENED_SHARE:
+            exposed = 1
+        elif rng.random() < _LIGHT_SHARE:
+            exposed = _sign(rng)
+        foggy = "fog" in picked
+        if foggy:
+            exposed = max(exposed, 0)  # brighter fog is a white sheet
             image = self._fog(image, rng)
-        image = self._light(image, rng, darkened)
-        for name in ("motion", "defocus", "noise", "resample", "jpeg"):
-            if name in picked:
-                image = getattr(self, f"_{name}")(image, rng)
+        image = self._colours(image, rng)
+        image = self._light(image, rng, exposed, foggy)
+        if "motion" in picked:
+            image = self._motion(image, rng)
+        if "defocus" in picked:
+            image = self._defocus(image, rng)
+        if "noise" in picked:
+            # Half in the dark, where the full noise would leave nothing to see.
+            sigma = _NOISE * self._amount(rng) * (0.5 if exposed > 0 else 1)
+            image = camera_effects.gaussian_noise(image, sigma, rng)
+        if "resample" in picked:
+            image = self._resample(image, rng)
+        if "jpeg" in picked:
+            image = self._jpeg(image, rng)
         return image
 
     def _amount(self, rng: np.random.Generator) -> float:
@@ -86,9 +102,9 @@ class CameraChanges:
 
     def _either_way(self, rng: np.random.Generator) -> float:
         """-`strength` to `strength`."""
-        return self._amount(rng) * (1 if rng.random() < 0.5 else -1)
+        return self._amount(rng) * _sign(rng)
 
-    def _light(self, image: np.ndarray, rng: np.random.Generator, darkened: bool) -> np.ndarray:
+    def _colours(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if rng.random() < _LIGHT_SHARE:
             warmth, tint = self._either_way(rng), self._either_way(rng)
             # Warm and cold are the sun's and the sky's light; red and blue part a little beyond.
@@ -96,15 +112,23 @@ class CameraChanges:
             red, blue = (np.clip(warmth + part, -1, 1) for part in (parted, -parted))
             gains = _factor(_RED, red), _factor(_TINT, tint), _factor(_BLUE, blue)
             image = camera_effects.channel_gains(image, *gains)
-        if darkened or rng.random() < _LIGHT_SHARE:
-            way = 1 if darkened or rng.random() < 0.5 else -1
-            gamma, gain = (_factor(limits, way * self._amount(rng)) for limits in (_GAMMA, _GAIN))
-            image = camera_effects.exposure(image, gamma, gain)
-        if rng.random() < _LIGHT_SHARE:
-            factor = _factor(_CONTRAST, self._either_way(rng))
-            image = camera_effects.contrast(image, factor, _SHIFT * self._either_way(rng))
         if rng.random() < _LIGHT_SHARE:
             image = camera_effects.saturation(image, _factor(_SATURATION, self._either_way(rng)))
+        return image
+
+    def _light(
+        self, image: np.ndarray, rng: np.random.Generator, exposed: int, foggy: bool
+    ) -> np.ndarray:
+        if exposed:
+            gamma, gain = (
+                _factor(limits, exposed * self._amount(rng)) for limits in (_GAMMA, _GAIN)
+            )
+            image = camera_effects.exposure(image, gamma, gain)
+        if rng.random() < _LIGHT_SHARE:
+            amount, shift = self._either_way(rng), _SHIFT * self._either_way(rng)
+            if exposed or foggy:  # more contrast or a shift could leave black or white alone
+                amount, shift = -abs(amount), 0
+            image = camera_effects.contrast(image, _factor(_CONTRAST, amount), shift)
         return image
 
     def _fog(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -127,9 +151,6 @@ class CameraChanges:
             return camera_effects.disc_blur(image, 2 * sigma)
         return camera_effects.defocus_blur(image, sigma)
 
-    def _noise(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return camera_effects.gaussian_noise(image, _NOISE * self._amount(rng), rng)
-
     def _resample(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         down, up = int(rng.choice(_DOWN)), int(rng.choice(_UP))
         return camera_effects.resample(image, _RESAMPLE ** self._amount(rng), down, up)
@@ -138,6 +159,10 @@ class CameraChanges:
         mildest, strongest = _JPEG
         quality = mildest * (strongest / mildest) ** self._amount(rng)
         return camera_effects.jpeg(image, round(quality))
+
+
+def _sign(rng: np.random.Generator) -> int:
+    return 1 if rng.random() < 0.5 else -1
 
 
 def _factor(limits: tuple[float, float], amount: float) -> float:
