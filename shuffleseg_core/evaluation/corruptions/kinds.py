@@ -98,7 +98,7 @@ KINDS: dict[str, Kind] = {
             "warm", CAMERA, camera_effects.channel_gains,
             {"red": (1.2,), "green": (1.0,), "blue": (0.75,)},
         ),
-        Kind("fog", CAMERA, camera_effects.fog, {"density": (0.5,), "light": (230.0,)}),
+        Kind("fog", CAMERA, camera_effects.fog, {"density": (0.4,), "light": (230.0,)}),
         Kind("noise", CAMERA, camera_effects.gaussian_noise, {"sigma": (18.0,)}, drawn=True),
         Kind("low_contrast", CAMERA, camera_effects.contrast, {"factor": (0.4,)}),
         Kind("dark", CAMERA, camera_effects.exposure, {"gamma": (2.2,), "gain": (0.6,)}),
