@@ -2,6 +2,7 @@
 
 from ..errors import UserError
 from ..json_output import add_json_option, write_json
+from .robustness_options import RobustnessOptions, add_robustness_options, robustness_tables
 
 HELP = "score a model on a labelled data set, for Cityscapes as its benchmark does"
 
@@ -22,6 +23,9 @@ def add_arguments(parser):
     parser.add_argument("--dataset", default="camvid", help="data set layout (%(default)s)")
     parser.add_argument("--root", required=True, metavar="DIR", help="folder of the data set")
     parser.add_argument("--split", required=True, metavar="NAME", help="split: train, val …")
+    parser.add_argument(
+        "--every", type=int, default=1, metavar="N", help="only every Nth frame (%(default)s)"
+    )
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of a .tflite (2)")
     parser.add_argument("--flip", action="store_true", help="also label the mirrored image")
     keras = parser.add_argument_group("for run folders")
@@ -37,6 +41,7 @@ def add_arguments(parser):
     keras.add_argument(
         "--weights", metavar="FILE", help="other weights of the same network, as a checkpoint's"
     )
+    add_robustness_options(parser)
     add_json_option(parser)
     parser.add_argument(
         "--confusion", metavar="FILE.png", help="draw the confusion matrix into this file"
@@ -61,20 +66,28 @@ def run(args) -> int:
 
     _check_arguments(args)
     confusion = check_png_name("--confusion", args.confusion) if args.confusion else None
+    robustness = RobustnessOptions.from_arguments(args)
     predictor = None if args.predictions else _open_model(args)
     dataset = open_dataset(args.dataset, args.root, args.split, need_labels=args.submission is None)
     read_prediction = _predictions(args, predictor, dataset)
     submission = Submission(args.submission, dataset) if args.submission else None
-    frames = range(len(dataset))
+    frames = range(0, len(dataset), args.every)
     scores = scores_of(dataset) if all(map(dataset.has_labels, frames)) else None
-    if scores is None and (args.json or confusion):
-        raise UserError(f"{dataset.name} has no labels, so no scores for --json and --confusion")
-    for index in tqdm(frames, unit="frame", disable=None, leave=False):
-        prediction = read_prediction(index)
-        if submission:
-            submission.write(index, prediction)
-        if scores:
-            scores.add(dataset, index, prediction)
+    if scores is None:
+        _check_no_scores_needed(args, dataset)
+    steps = len(frames) + robustness.num_steps(len(frames))
+    with tqdm(total=steps, unit="frame", disable=None, leave=False) as bar:
+        for index in frames:
+            prediction = read_prediction(index)
+            if submission:
+                submission.write(index, prediction)
+            if scores:
+                scores.add(dataset, index, prediction)
+            bar.update()
+        found = {}
+        if robustness:
+            miou = scores.report()["miou"]
+            found = robustness.measure(predictor, dataset, frames, miou, bar.update)
     if submission and args.json != "-":
         print(f"{len(dataset)} label images in {args.submission}")
     if scores is None:
@@ -82,15 +95,17 @@ def run(args) -> int:
         return 0
     report = {
         **scores.report(),
-        "frames": len(dataset),
+        "frames": len(frames),
+        "every": args.every,
         "model": str(args.model or args.predictions),
         "dataset": args.dataset,
         "split": args.split,
         "scales": list(_scales(args.scales)),
         "flip": args.flip,
+        **found,
     }
     if args.json != "-":
-        print(score_table(report, len(dataset)))
+        print("\n\n".join([score_table(report, len(frames)), *robustness_tables(report)]))
     if confusion:
         title = f"{dataset.name}: {user_path(report['model']).name}, mIoU {report['miou']:.1%}"
         draw_confusion(scores.counts, scores.names, title, confusion)
@@ -102,6 +117,10 @@ def run(args) -> int:
 def _check_arguments(args) -> None:
     if bool(args.model) == bool(args.predictions):
         raise UserError("give either a MODEL or --predictions")
+    if args.every < 1:
+        raise UserError(f"--every {args.every}: give 1 or more")
+    if args.submission and args.every > 1:
+        raise UserError("--submission needs all frames, so no --every")
     if not args.predictions:
         return
     for option, given in (
@@ -110,9 +129,22 @@ def _check_arguments(args) -> None:
         ("--size", args.size),
         ("--weights", args.weights),
         ("--submission", args.submission),
+        ("--corruptions", args.corruptions is not None),
+        ("--stability", args.stability),
     ):
         if given:
             raise UserError(f"{option} needs a MODEL, not --predictions")
+
+
+def _check_no_scores_needed(args, dataset) -> None:
+    for option, given in (
+        ("--json", args.json),
+        ("--confusion", args.confusion),
+        ("--corruptions", args.corruptions is not None),
+        ("--stability", args.stability),
+    ):
+        if given:
+            raise UserError(f"{dataset.name} has no labels, so no scores for {option}")
 
 
 def _open_model(args):
