@@ -12,6 +12,7 @@ from shuffleseg_core.errors import UserError
 from shuffleseg_core.label_map import LabelMap
 from shuffleseg_core.size import parse_size
 
+from .camera_changes import CameraChanges
 from .photometric import Photometric
 from .recipe import AugmentationRecipe
 
@@ -34,6 +35,7 @@ class Augmentation:
             from those in the image, each as likely as the others, so that rare classes are seen
             more often (after Zhu et al., arXiv:1812.01593, section 3.3, within an image).
         photometric: changes of colour and sharpness.
+        camera: what other cameras and weather do to the picture, before these.
     """
 
     crop: tuple[int, int]
@@ -43,13 +45,16 @@ class Augmentation:
     flip: bool = True
     class_uniform_share: float = 0.0
     photometric: Photometric = field(default_factory=Photometric)
+    camera: CameraChanges = field(default_factory=CameraChanges)
 
     @classmethod
     def of_recipe(cls, recipe: AugmentationRecipe) -> Augmentation:
-        """From a recipe's section, whose keys are those here and `Photometric`'s."""
+        """From a recipe's section, whose keys are those here, `Photometric`'s and, as
+        `camera_share` and `camera_strength`, those of `CameraChanges`."""
         values = {**vars(recipe), "crop": parse_size(recipe.crop)}
         photometric = Photometric(**{key: values.pop(key) for key in vars(Photometric())})
-        return cls(**values, photometric=photometric)
+        camera = CameraChanges(values.pop("camera_share"), values.pop("camera_strength"))
+        return cls(**values, photometric=photometric, camera=camera)
 
     def __call__(
         self,
@@ -99,7 +104,9 @@ class Augmentation:
             if scale != 1:
                 part = cv2.resize(part, (columns.scaled, rows.scaled), interpolation=interpolation)
             part = part[rows.cut, columns.cut]
-            crop[place] = cv2.flip(part, 1) if flip else part
+            if flip:
+                part = cv2.flip(part, 1)
+            crop[place] = self.camera(part, rng) if whole is image else part
         image_crop[place] = self.photometric(image_crop[place], rng)
         return image_crop, labels_crop
 

@@ -32,6 +32,8 @@ _RANGES = {
     "saturation": 9,
     "hue": 180,
     "blur_share": 1,
+    "camera_share": 1,
+    "camera_strength": 1,
 }
 _KINDS = {
     "int": "a whole number",
@@ -78,8 +80,8 @@ class DataRecipe:
 
 @dataclass(frozen=True)
 class AugmentationRecipe:
-    """See `shuffleseg_training.augmentation.Augmentation` and `Photometric`; crop is written
-    WIDTHxHEIGHT."""
+    """See `shuffleseg_training.augmentation.Augmentation`, `Photometric` and `CameraChanges`; crop
+    is written WIDTHxHEIGHT."""
 
     crop: str
     min_scale: float = 0.5
@@ -92,6 +94,8 @@ class AugmentationRecipe:
     saturation: float = 0.0
     hue: float = 0.0
     blur_share: float = 0.0
+    camera_share: float = 0.0
+    camera_strength: float = 1.0
 
 
 @dataclass(frozen=True)
