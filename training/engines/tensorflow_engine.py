@@ -51,6 +51,7 @@ class TensorFlowEngine(Engine):
                 if isinstance(layer, keras.layers.BatchNormalization):
                     layer.synchronized = True
         optimizer, share = model.optimizer, 1.0 / self.replicas
+        clip_norm = getattr(optimizer, "inner_optimizer", optimizer).global_clipnorm
 
         def replica_step(images, labels, stop):
             with tf.GradientTape() as tape:
@@ -60,6 +61,13 @@ class TensorFlowEngine(Engine):
                 total = (loss_value + sum(model.losses)) * share
                 total = optimizer.scale_loss(total)
             gradients = tape.gradient(total, model.trainable_variables)
+            if clip_norm and self.replicas > 1:
+                # Keras would clip each replica's share, and then sum them.
+                context = tf.distribute.get_replica_context()
+                gradients = context.all_reduce("SUM", gradients)
+                limit = optimizer.scale_loss(tf.constant(clip_norm))
+                gradients, _ = tf.clip_by_global_norm(gradients, limit)
+                gradients = [gradient * share for gradient in gradients]
             optimizer.apply_gradients(zip(gradients, model.trainable_variables))
             return loss_value, tf.identity(stop)  # of each replica
 
