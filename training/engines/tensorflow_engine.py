@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from ..cluster import Cluster
 from .engine import Engine, dropout_seeds, dropout_state
+from .fused_batch_norm import with_fused_batch_norms
 
 
 class TensorFlowEngine(Engine):
@@ -39,6 +40,7 @@ class TensorFlowEngine(Engine):
         self.replicas = self._strategy.num_replicas_in_sync
         # XLA is several times slower than plain kernels for this network on CPUs.
         self._jit = bool(gpus) and self.replicas == 1
+        self._fuse = not gpus and self.replicas == 1
 
     def scope(self):
         return self._strategy.scope()
@@ -50,12 +52,13 @@ class TensorFlowEngine(Engine):
             for layer in model.layers:
                 if isinstance(layer, keras.layers.BatchNormalization):
                     layer.synchronized = True
+        computed = with_fused_batch_norms(model) if self._fuse else model
         optimizer, share = model.optimizer, 1.0 / self.replicas
         clip_norm = getattr(optimizer, "inner_optimizer", optimizer).global_clipnorm
 
         def replica_step(images, labels, stop):
             with tf.GradientTape() as tape:
-                outputs = model(images, training=True)
+                outputs = computed(images, training=True)
                 loss_value = loss(labels, outputs)
                 # The optimizer sums the replicas' gradients.
                 total = (loss_value + sum(model.losses)) * share
