@@ -55,6 +55,8 @@ class _Names(Dataset):
     def sample_name(self, index):
         return self.names[index]
 
+    read_image = read_labels = labels_source = None
+
 
 def test_camvid_is_chosen_by_drives_that_are_left_out():
     """No image that a fold scores is trained on, all are scored, and a fold is of one drive."""
