@@ -2,7 +2,7 @@
 #
 #   make demo DRIVE=path/to/images_or_video_or_bag    one's own drive
 #   make demo DURATION=60 MODEL=my.tflite
-#   make models CAMVID=path/to/camvid                 the shipped models again
+#   make models CAMVID=path/to/camvid START=nanodet_m.bin    the shipped models again
 #   make figures                                      docs/masks.png and docs/scores.png
 #   make tables                                       docs/tables.md: every system, measured here; an hour or more
 #   make parameters                                   docs/parameters.md and config/*.yaml again
@@ -19,6 +19,7 @@ DURATION ?= 20
 OUTPUT ?= demo_out
 TESTS ?= test
 CAMVID ?=
+START ?=
 UNDO ?= 0.5
 
 BIN := $(VENV)/bin
@@ -59,22 +60,28 @@ parameters: setup
 lint: setup-dev
 	$(BIN)/python -m ruff check
 
-# The shipped models again, from CamVid and the procedural street; hours on two cores. Interrupted, the
-# training goes on. Results lie in runs/shipped; those that ship were copied to shuffleseg_core/shipped
-# and evaluated there by name.
+# The shipped models again: from NanoDet-m's backbone (docs/starting_weights.md), on CamVid and the
+# procedural street; hours on two cores. Interrupted, the training goes on. Results lie in
+# runs/shipped; those that ship were copied to shuffleseg_core/shipped and evaluated there by name.
 models:
-	@test -d "$(CAMVID)" || { echo "make models CAMVID=DIR: give the folder of CamVid (docs/data_sets.md)"; exit 2; }
+	@test -d "$(CAMVID)" || { echo "make models CAMVID=DIR START=nanodet_m.bin: give the folder of CamVid (docs/data_sets.md)"; exit 2; }
+	@test -f "$(START)" || { echo "make models CAMVID=DIR START=nanodet_m.bin: give NanoDet-m's weights (docs/starting_weights.md)"; exit 2; }
 	@$(MAKE) --no-print-directory setup-dev
-	$(BIN)/shuffleseg train camvid --root "$(CAMVID)" --output runs/shipped/stages
-	for model in fast accurate; do set -e; run=runs/shipped/camvid_$$model; \
-	  rm -rf $$run; \
-	  $(BIN)/shuffleseg rebalance runs/shipped/stages/$${model}_longer --undo $(UNDO) --output $$run; \
-	  $(BIN)/shuffleseg export $$run --output $$run.tflite; \
-	  $(BIN)/shuffleseg export $$run --output $${run}_int8.tflite --int8 "$(CAMVID)/train/images"; \
-	  $(BIN)/shuffleseg compare-labels $$run $$run.tflite --root "$(CAMVID)" --split val --at-least 99.99; \
+	$(BIN)/shuffleseg train camvid --root "$(CAMVID)" --start "$(START)" --output runs/shipped/stages
+	$(BIN)/shuffleseg train street_open --root camvid="$(CAMVID)" --start "$(START)" --output runs/shipped/street
+	set -e; for model in camvid_fast camvid_accurate street_open; do out=runs/shipped/$$model; \
+	  run=$$out; \
+	  case $$model in \
+	    street_open) run=runs/shipped/street; calibration=build/street_calibration/test/images;; \
+	    *) stage=runs/shipped/stages/$${model#camvid_}_full; calibration="$(CAMVID)/train/images"; \
+	      rm -rf $$run; $(BIN)/shuffleseg rebalance $$stage --undo $(UNDO) --output $$run;; \
+	  esac; \
+	  $(BIN)/shuffleseg export $$run --output $$out.tflite; \
+	  $(BIN)/shuffleseg export $$run --output $${out}_int8.tflite --int8 "$$calibration"; \
+	  $(BIN)/shuffleseg compare-labels $$run $$out.tflite --root "$(CAMVID)" --split val --at-least 99.99; \
 	  for kind in "" _int8; do \
-	    $(BIN)/shuffleseg evaluate $$run$$kind.tflite --root "$(CAMVID)" --split val \
-	      --json $$run$$kind.val.json; \
+	    $(BIN)/shuffleseg evaluate $$out$$kind.tflite --root "$(CAMVID)" --split val \
+	      --json $$out$$kind.val.json; \
 	  done; \
 	done
 

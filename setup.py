@@ -20,9 +20,6 @@ ROS_WHEELS = [
     )
 ]
 
-SOURCES = sorted(glob("shuffleseg_core/native/*.c"))
-
-
 def checksum(paths):
     """CRC of files, by which `shuffleseg_core.compiled` knows a library of other sources."""
     value = 0
@@ -32,15 +29,21 @@ def checksum(paths):
     return value
 
 
-# No module of Python's: a library that ctypes calls. Without a compiler the same is done by numpy.
-# Fused products and sums would round otherwise than numpy does.
-COMPILED = Extension(
-    "shuffleseg_core.native.compiled",
-    SOURCES,
-    define_macros=[("SOURCES_CRC", f"{checksum(SOURCES)}LL")],
-    extra_compile_args=["-O3", "-ffp-contract=off"],
-    optional=True,
-)
+def compiled(package, folder):
+    """No module of Python's: a library that ctypes calls, made of a folder's C.
+
+    Without a compiler numpy does the same, or Keras. Fused products and sums would round otherwise
+    than these do.
+    """
+    sources = sorted(glob(f"{folder}/*.c"))
+    return Extension(
+        f"{package}.native.compiled",
+        sources,
+        define_macros=[("SOURCES_CRC", f"{checksum(sources)}LL")],
+        extra_compile_args=["-O3", "-ffp-contract=off"],
+        optional=True,
+    )
+
 
 PICTURES = ["matplotlib>=3.7,<4"]
 TRAINING = ["keras>=3.10,<4", "tensorboardX>=2.6.2,<3", "pycocotools>=2.0.7,<3", *PICTURES]
@@ -75,14 +78,17 @@ setup(
         "shuffleseg_training",
         "shuffleseg_training.engines",
     ],
-    ext_modules=[COMPILED],
+    ext_modules=[
+        compiled("shuffleseg_core", "shuffleseg_core/native"),
+        compiled("shuffleseg_training", "training/native"),
+    ],
     package_dir={"shuffleseg_training": "training"},
     package_data={
         "shuffleseg_ros": ["*.xml"],
         "shuffleseg_core": ["shipped/*", "native/*.c"],
         "shuffleseg_core.benchmark": ["*.json"],
         "shuffleseg_core.models.heads": ["*.json"],
-        "shuffleseg_training": ["recipes/*.yaml", "searches/*.yaml"],
+        "shuffleseg_training": ["recipes/*.yaml", "searches/*.yaml", "native/*.c"],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),

@@ -7,36 +7,40 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from zlib import crc32
 
-_STEM = Path(__file__).with_name("native") / "compiled"
 
 
-def _load() -> ctypes.CDLL | None:
+def load_library(folder: Path) -> ctypes.CDLL | None:
+    """The library `compiled` of the C sources in a folder; None where it was not built of these."""
     for suffix in EXTENSION_SUFFIXES:
-        path = _STEM.with_suffix(suffix)
+        path = (folder / "compiled").with_suffix(suffix)
         if path.exists():
             try:
                 library = ctypes.CDLL(str(path))
                 library.sources_crc.restype = ctypes.c_int64
-                if library.sources_crc() == _sources_crc():
+                if library.sources_crc() == _sources_crc(folder):
                     return library
             except (OSError, AttributeError):  # built for another machine, or long ago
                 continue
     return None
 
 
-def _sources_crc() -> int:
+def _sources_crc(folder: Path) -> int:
     value = 0
-    for source in sorted(_STEM.parent.glob("*.c")):
+    for source in sorted(folder.glob("*.c")):
         value = crc32(source.read_bytes(), value)
     return value
 
 
-_LIBRARY = _load()
+_LIBRARY = load_library(Path(__file__).with_name("native"))
 
 
-def function(name: str, *argument_types):
-    """A function of the compiled library that returns an int64; None where there is none."""
-    found = getattr(_LIBRARY, name, None)
+def function(name: str, *argument_types, library: ctypes.CDLL | None = _LIBRARY):
+    """A function of a compiled library that returns an int64; None where there is none.
+
+    Args:
+        library: this package's, or another of `load_library`.
+    """
+    found = getattr(library, name, None)
     if found is not None:
         found.argtypes, found.restype = argument_types, ctypes.c_int64
     return found

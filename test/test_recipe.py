@@ -51,6 +51,8 @@ def test_rates_as_people_write_them():
         ("optimization.epochs=null", "either epochs or steps"),
         ("optimization.steps=9", "either epochs or steps"),
         ("optimization.loss=hinge", "cross_entropy or ohem or lovasz"),
+        ("optimization.loss_pixels=half", "loss_pixels is all or quarter"),
+        ("optimization.clip_norm=-1", "clip_norm >= 0"),
         ("optimization.precision=int8", "mixed_bfloat16"),
         ("first.optimization.seed=1", "no stage 'first'"),
         ("seed=1", "SECTION.KEY=VALUE"),

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from conftest import requires_tensorflow
+from shuffleseg_core.datasets.dataset import Dataset
+from shuffleseg_core.datasets.selection import select
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.label_map import LabelMap
 from shuffleseg_training.kept_recipe import recipe_yaml
@@ -39,11 +41,41 @@ def test_shipped_searches_are_valid(name):
     assert search.trials and len({trial.folder for trial in search.trials}) == len(search.trials)
 
 
+class _Names(Dataset):
+    """Sample names alone."""
+
+    name, label_map = "camvid", None
+
+    def __init__(self, names):
+        self.names = names
+
+    def __len__(self):
+        return len(self.names)
+
+    def sample_name(self, index):
+        return self.names[index]
+
+    read_image = read_labels = labels_source = None
+
+
 def test_camvid_is_chosen_by_drives_that_are_left_out():
+    """No image that a fold scores is trained on, all are scored, and a fold is of one drive."""
+    train = ["0001TP_006690", "0006R0_f00930", *(f"0016E5_0{i}400" for i in range(9) if i != 3)]
+    splits = {"train": _Names(train), "val": _Names(["0016E5_07959", "0016E5_08159"])}
+    scored = set()
     for trial in load_search("camvid").trials:
         data = trial.recipe.data
-        assert data.train_split.replace("!", "") == data.val_split
-        assert trial.fold.removeprefix("without_") in data.val_split
+        trained, left_out = (
+            {dataset.sample_name(i) for i in range(len(dataset))}
+            for dataset in (
+                select(split, splits.__getitem__) for split in (data.train_split, data.val_split)
+            )
+        )
+        assert trained and not trained & left_out
+        assert trial.fold.removeprefix("without_")[:6] in {name[:6] for name in left_out}
+        assert len({name[:6] for name in left_out}) == 1
+        scored |= left_out
+    assert scored == {*train, *splits["val"].names}
 
 
 def test_what_comes_over_what(tmp_path):

@@ -19,7 +19,7 @@ from shuffleseg_training.cross_entropy import PixelCrossEntropy  # noqa: E402
 from shuffleseg_training.optimizer import make_optimizer  # noqa: E402
 from shuffleseg_training.recipe import OptimizationRecipe, load_recipe  # noqa: E402
 from shuffleseg_training.teacher import load_teacher  # noqa: E402
-from shuffleseg_training.training_model import TrainingLoss, training_model  # noqa: E402
+from shuffleseg_training.training_model import TrainingLoss, quarter, training_model  # noqa: E402
 from tiny_camvid import make_camvid  # noqa: E402
 from tiny_training import save_run, train_command, weights_of  # noqa: E402
 
@@ -57,6 +57,32 @@ def test_the_loss_is_the_sum_of_its_parts(rng):
     assert found == pytest.approx(expected, rel=1e-5)
     alike = float(TrainingLoss(loss, BOTH)(labels, [logits, auxiliary, logits]))
     assert alike == pytest.approx(expected - 2 * divergence, rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [(6, 8), (7, 5)])
+def test_quarters_of_four_images_make_one_whole(size, rng):
+    image = rng.normal(size=(*size, 3)).astype(np.float32)
+    quarters = np.asarray(quarter(keras.ops.convert_to_tensor(np.stack([image] * 5))))
+    height, width = size[0] // 2, size[1] // 2
+    assert quarters.shape == (5, height, width, 3)
+    whole = np.zeros((height * 2, width * 2, 3))
+    for k, part in enumerate(quarters[:4]):
+        whole[k // 2 :: 2, k % 2 :: 2] = part
+    np.testing.assert_array_equal(whole, image[: height * 2, : width * 2])
+    np.testing.assert_array_equal(quarters[4], quarters[0])
+
+
+def test_all_parts_of_the_loss_take_the_same_quarter(rng):
+    from dataclasses import replace
+
+    loss = PixelCrossEntropy(5)
+    labels = keras.ops.convert_to_tensor(rng.integers(0, 5, (2, 6, 8)).astype(np.uint8))
+    outputs = [
+        keras.ops.convert_to_tensor(x) for x in rng.normal(size=(3, 2, 6, 8, 5)).astype(np.float32)
+    ]
+    found = TrainingLoss(loss, replace(BOTH, loss_pixels="quarter"))(labels, outputs)
+    expected = TrainingLoss(loss, BOTH)(quarter(labels), [quarter(x) for x in outputs])
+    assert float(found) == float(expected)
 
 
 def test_the_teacher_is_as_in_inference_and_does_not_learn(network, tmp_path, rng):

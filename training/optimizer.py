@@ -23,6 +23,8 @@ def make_optimizer(
     """
     schedule = make_schedule(settings, total_steps)
     options = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
+    if settings.clip_norm:
+        options.update(global_clipnorm=settings.clip_norm)
     if settings.ema_momentum:
         options.update(use_ema=True, ema_momentum=settings.ema_momentum)
     decaying = [

@@ -22,6 +22,7 @@ _CHOICES = {
     "optimizer": ("adam", "adamw"),
     "loss": ("cross_entropy", "ohem", "lovasz", "cross_entropy_lovasz"),
     "class_weights": ("none", "enet"),
+    "loss_pixels": ("all", "quarter"),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
 }
 #: Largest values of the augmentation's keys that begin at 0.
@@ -108,8 +109,11 @@ class OptimizationRecipe:
         steps: so many steps, whatever the number of images. One of both is given.
         optimizer: `adam` or `adamw`, see `make_optimizer`.
         learning_rate, power, slow_start_steps, slow_start_rate: see `PolySchedule`.
+        clip_norm: the gradient of all weights together is made shorter where its L2 norm is
+            larger than that (Pascanu et al., arXiv:1211.5063, section 3.2); 0 leaves it.
         weight_decay: not on depthwise kernels, batch norm and biases.
         loss: a key of `shuffleseg_training.loss.LOSSES`.
+        loss_pixels: `all`, or a `quarter` of each image's pixels a step (see `quarter`).
         label_smoothing: share of each pixel's truth, 0 to 1, that is spread evenly over all
             classes in the losses with a cross-entropy.
         auxiliary_layer, auxiliary_weight: deep supervision by a further classifier on that layer's
@@ -136,8 +140,10 @@ class OptimizationRecipe:
     power: float = 0.9
     slow_start_steps: int = 0
     slow_start_rate: float = 1e-5
+    clip_norm: float = 0.0
     weight_decay: float = 4e-5
     loss: str = "cross_entropy"
+    loss_pixels: str = "all"
     class_weights: str = "none"
     label_smoothing: float = 0.0
     auxiliary_layer: str | None = None
@@ -384,6 +390,7 @@ def _from_dict(data: dict, name: str, stage: str | None) -> Recipe:
         (optimization.slow_start_rate > 0, "slow_start_rate > 0"),
         (all(isinstance(text, str) for text in recipe.about.values()), "about has texts alone"),
         (optimization.learning_rate > 0, "learning_rate > 0"),
+        (optimization.clip_norm >= 0, "clip_norm >= 0"),
         (optimization.weight_decay >= 0, "weight_decay >= 0"),
         *(
             (getattr(optimization, key) in values, f"{key} is {' or '.join(values)}")

@@ -20,7 +20,7 @@ HELP = "train variants of a recipe on several folds, and tabulate their scores"
 def add_arguments(parser):
     parser.add_argument(
         "search",
-        help="name of a shipped search (camvid, camvid_short, camvid_peers), or a .yaml file",
+        help="name of a shipped search (camvid, camvid_peers), or a .yaml file",
     )
     parser.add_argument("--root", required=True, metavar="DIR", help="folder of the data set")
     parser.add_argument(

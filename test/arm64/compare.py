@@ -14,7 +14,11 @@ import numpy as np
 from shuffleseg_core.frame_source import open_frames
 from shuffleseg_core.synthetic_drive import SyntheticDrive
 
-MODELS = ("camvid_fast", "camvid_fast_int8", "camvid_accurate", "camvid_accurate_int8")
+MODELS = [
+    name + kind
+    for name in ("camvid_fast", "camvid_accurate", "street_open")
+    for kind in ("", "_int8")
+]
 FRAMES = 2
 AT_LEAST, AT_LEAST_INT8 = 0.9999, 0.99
 PROGRAM = Path(__file__).with_name("label_frames.py")

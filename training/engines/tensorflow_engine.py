@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from ..cluster import Cluster
 from .engine import Engine, dropout_seeds, dropout_state
+from .fused_batch_norm import with_fused_batch_norms
 
 
 class TensorFlowEngine(Engine):
@@ -39,6 +40,7 @@ class TensorFlowEngine(Engine):
         self.replicas = self._strategy.num_replicas_in_sync
         # XLA is several times slower than plain kernels for this network on CPUs.
         self._jit = bool(gpus) and self.replicas == 1
+        self._fuse = not gpus and self.replicas == 1
 
     def scope(self):
         return self._strategy.scope()
@@ -50,16 +52,25 @@ class TensorFlowEngine(Engine):
             for layer in model.layers:
                 if isinstance(layer, keras.layers.BatchNormalization):
                     layer.synchronized = True
+        computed = with_fused_batch_norms(model) if self._fuse else model
         optimizer, share = model.optimizer, 1.0 / self.replicas
+        clip_norm = getattr(optimizer, "inner_optimizer", optimizer).global_clipnorm
 
         def replica_step(images, labels, stop):
             with tf.GradientTape() as tape:
-                outputs = model(images, training=True)
+                outputs = computed(images, training=True)
                 loss_value = loss(labels, outputs)
                 # The optimizer sums the replicas' gradients.
                 total = (loss_value + sum(model.losses)) * share
                 total = optimizer.scale_loss(total)
             gradients = tape.gradient(total, model.trainable_variables)
+            if clip_norm and self.replicas > 1:
+                # Keras would clip each replica's share, and then sum them.
+                context = tf.distribute.get_replica_context()
+                gradients = context.all_reduce("SUM", gradients)
+                limit = optimizer.scale_loss(tf.constant(clip_norm))
+                gradients, _ = tf.clip_by_global_norm(gradients, limit)
+                gradients = [gradient * share for gradient in gradients]
             optimizer.apply_gradients(zip(gradients, model.trainable_variables))
             return loss_value, tf.identity(stop)  # of each replica
 

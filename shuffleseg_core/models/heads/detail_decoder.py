@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..blocks import ConvNormAct, ResizeLike
 from ..engine import layers
 
-STRIDES = (4, 8)
+STRIDES = (2, 4, 8)
 
 
 def detail_decoder(
@@ -19,22 +19,28 @@ def detail_decoder(
     width: int,
     conv: ConvNormAct,
     align_corners: bool = False,
+    detail_width: int | None = None,
+    units: int = 1,
 ):
     """From coarse features to finer ones, one step for each stride that the backbone has between.
 
     Args:
         context: [B, h, w, C], the head's projected features.
         details: stride → features of the backbone, all finer than `context`.
-        stride: to end at; 4 or 8.
-        width: channels of the result; details are projected to half of it.
+        stride: to end at; 2, 4 or 8.
+        width: channels of the result; details are projected to half of it. At stride 2, where an
+            image has four times the positions of stride 4, both are halved again.
         conv: the batch-norm settings.
         align_corners: see `ResizeLike`.
+        detail_width: channels of a detail branch that takes the place of the backbone's features
+            of stride 4, which are no more than the stem's maxima: see `_detail_branch`.
+        units: separable convolutions that join what comes from both sides.
 
     Returns:
         [B, ceil(H / stride), ceil(W / stride), width].
 
     Raises:
-        ValueError: the stride is not 4 or 8, or not finer than the context's; or the width is
+        ValueError: the stride is not 2, 4 or 8, or not finer than the context's; or the width is
             below 2.
     """
     if stride not in STRIDES:
@@ -46,10 +52,27 @@ def detail_decoder(
     x = context
     for finer in sorted((s for s in details if s >= stride), reverse=True):
         name = f"decoder{finer}"
-        detail = conv.pointwise(details[finer], width // 2, name=f"{name}_detail_conv1x1")
-        x = conv.pointwise(x, width, name=f"{name}_context_conv1x1")
+        out = width if finer > 2 else width // 2
+        if finer == 4 and detail_width:
+            detail = _detail_branch(details[2], detail_width, conv, name)
+        else:
+            detail = conv.pointwise(details[finer], out // 2, name=f"{name}_detail_conv1x1")
+        x = conv.pointwise(x, out, name=f"{name}_context_conv1x1")
         x = ResizeLike(align_corners, name=f"{name}_context_resize")([x, detail])
         x = layers.Concatenate(name=f"{name}_concat")([x, detail])
-        x = conv.depthwise(x, name=f"{name}_depthwise")
-        x = conv.pointwise(x, width, name=f"{name}_conv1x1")
+        for unit in range(units):
+            suffix = f"{unit + 1}" if unit else ""
+            x = conv.depthwise(x, name=f"{name}_depthwise{suffix}")
+            x = conv.pointwise(x, out, name=f"{name}_conv1x1{suffix}")
     return x
+
+
+def _detail_branch(stem, width: int, conv: ConvNormAct, name: str):
+    """The stem's features of stride 2 brought to stride 4 by weights of their own.
+
+    A maximum of 24 channels, as the backbone takes it, leaves little of what is one or two pixels
+    wide. [B, 2h, 2w, 24] → [B, h, w, width].
+    """
+    x = conv.conv(stem, width, 3, stride=2, name=f"{name}_detail_conv3x3")
+    x = conv.depthwise(x, name=f"{name}_detail_depthwise")
+    return conv.pointwise(x, width, name=f"{name}_detail_conv1x1")

@@ -21,6 +21,8 @@ def segmentation_head(
     projection_width: int = 256,
     decoder_stride: int | None = None,
     decoder_width: int = 64,
+    detail_width: int | None = None,
+    decoder_units: int = 1,
     dropout: float = 0.1,
     head_momentum: float = 0.9997,
 ):
@@ -37,7 +39,7 @@ def segmentation_head(
         projection_width: channels that the head's features are projected to (the paper's 256).
         decoder_stride: a stride below output_stride that a light decoder brings the features
             back to, see `detail_decoder`; None has the paper's decoder, a bilinear resize.
-        decoder_width: channels of that decoder.
+        decoder_width, detail_width, decoder_units: of that decoder, see `detail_decoder`.
         dropout: share of the projected features dropped while training (the paper keeps 0.9).
         head_momentum: of the batch norms. The official implementation's needs hundreds of
             thousands of steps; a short training needs faster statistics, about 0.99.
@@ -60,6 +62,9 @@ def segmentation_head(
     x = conv.pointwise(x, projection_width, name="projection_conv1x1")
     if decoder_stride is not None:
         details = {stride: pyramid[stride] for stride in pyramid if stride < output_stride}
-        x = detail_decoder(x, details, decoder_stride, decoder_width, conv, align_corners)
+        x = detail_decoder(
+            x, details, decoder_stride, decoder_width, conv, align_corners, detail_width,
+            decoder_units,
+        )
     x = layers.Dropout(dropout, name="dropout")(x)
     return layers.Conv2D(num_classes, 1, name="logits", dtype="float32")(x)
