@@ -140,7 +140,8 @@ def test_torchvision_weights_give_torchvisions_function(imagenet, rng):
     assert {name.split("_")[0] for name in report.placed} == {"stem", "stage2", "stage3", "stage4"}
     assert report.unused == ("conv5", "fc")
     assert str(report) == (
-        "torchvision's ImageNet weights of shufflenetv2_x1-5666bf0f80.pth: 110 layers placed; "
+        "ShuffleNet V2 in torchvision's names, a classifier of 1000 classes, of "
+        "shufflenetv2_x1-5666bf0f80.pth: 110 layers placed; "
         "fresh: head, classifier; in the file but not used: conv5, fc"
     )
 

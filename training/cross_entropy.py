@@ -40,7 +40,7 @@ class PixelLoss(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         y_true = ops.cast(y_true, "int32")
-        weights = ops.take(ops.convert_to_tensor(self.pixel_weights), y_true)
+        weights = ops.take(ops.convert_to_tensor(self.pixel_weights, self.dtype), y_true)
         # Any class does for pixels of no class: their weight is 0.
         return self.value(ops.minimum(y_true, self.num_classes - 1), weights, y_pred)
 

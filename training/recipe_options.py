@@ -30,8 +30,8 @@ def add_start_options(parser) -> None:
     parser.add_argument(
         "--start",
         metavar="FILE",
-        help="weights to begin with: a run folder, a TensorFlow 1 checkpoint or a PyTorch state "
-        "dict (docs/starting_weights.md)",
+        help="weights to begin with: a run folder, a TensorFlow 1 checkpoint, a PyTorch state dict "
+        "or NanoDet-m's .bin (docs/starting_weights.md)",
     )
     parser.add_argument(
         "--backbone-only",

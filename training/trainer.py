@@ -22,7 +22,7 @@ from shuffleseg_core.size import parse_size
 from shuffleseg_core.synthetic_dataset import SyntheticDataset
 
 from .augmentation import Augmentation
-from .batch_norm_statistics import freeze_batch_norms
+from .batch_norm_statistics import freeze_batch_norms, unfold_batch_norms
 from .batches import AugmentedBatches
 from .checkpoint import Checkpoint
 from .class_weights import enet_class_weights
@@ -38,6 +38,9 @@ from .teacher import load_teacher
 from .training_loop import TrainingLoop, TrainingOptions
 from .training_model import TrainingLoss, training_model
 from .validation import Validation
+
+#: So many views tell what a channel of a folded batch norm sees.
+_UNFOLD_VIEWS = 48
 
 
 def train(
@@ -131,6 +134,17 @@ def _train_locked(
     steps_per_epoch = len(dataset) / settings.batch_size
     total_steps = settings.steps or math.ceil(settings.epochs * steps_per_epoch)
     record = _record(recipe, dataset, total_steps)
+    batches = AugmentedBatches(
+        dataset,
+        Augmentation.of_recipe(recipe.augmentation),
+        settings.batch_size,
+        settings.seed,
+        engine.process_index,
+        engine.process_count,
+        *_synthetic(recipe, dataset, crop),
+        recipe.data.paste_share,
+        paste_ids,
+    )
     with engine.scope():
         network = record.build(input_size=crop)
         if settings.freeze_batch_norms:
@@ -147,7 +161,7 @@ def _train_locked(
                 "folder, or copy the first one's to the others"
             )
         if step == 0:
-            record = _begin(record, network, recipe, dataset, engine, start)
+            record = _begin(record, network, recipe, dataset, engine, start, batches)
         loss = TrainingLoss(_loss(recipe, dataset, run, first, step), settings)
         engine.prepare(model, loss, settings.seed)
     if first:
@@ -160,17 +174,6 @@ def _train_locked(
             _warn_of_few_steps(recipe, total_steps)
         record_session(run.sessions, step=step, start=str(start.path) if start else None)
 
-    batches = AugmentedBatches(
-        dataset,
-        Augmentation.of_recipe(recipe.augmentation),
-        settings.batch_size,
-        settings.seed,
-        engine.process_index,
-        engine.process_count,
-        *_synthetic(recipe, dataset, crop),
-        recipe.data.paste_share,
-        paste_ids,
-    )
     validation = None if val is None else Validation(val, record, crop, engine)
     weights = TrainingLoop(
         recipe,
@@ -213,6 +216,7 @@ def _begin(
     dataset: Dataset,
     engine: Engine,
     start: Start | None,
+    batches: AugmentedBatches,
 ) -> TrainedNetwork:
     """Fill the network with the starting weights, if any; returns the record that tells so."""
     frozen = recipe.optimization.freeze_batch_norms
@@ -235,8 +239,29 @@ def _begin(
             f"{start.path}: no head is taken from it, and with freeze_batch_norms a new head's "
             "batch norms would stay as they begin; train it without first"
         )
-    about = ("backbone of " if report.backbone_alone else "") + start.path.name
+    if report.folded_norms:
+        norms = [name for name in report.placed if name.endswith("_norm")]
+        engine.together(lambda: _unfold(record, network, norms, engine, batches))
+    about = ("backbone of " if report.backbone_alone else "") + (report.origin or start.path.name)
     return replace(record, training={**record.training, "start": about})
+
+
+def _unfold(
+    record: TrainedNetwork,
+    network: keras.Model,
+    norms: list[str],
+    engine: Engine,
+    batches: AugmentedBatches,
+) -> None:
+    """Measure what folded batch norms see in the first views of the training."""
+    with engine.local_scope():
+        model = record.build(input_size=batches.augmentation.crop)
+        model.set_weights(network.get_weights())
+        steps = range(math.ceil(_UNFOLD_VIEWS / batches.batch_size))
+        progress = tqdm(steps, desc="batch norms", unit="batch", leave=False, disable=None)
+        unfold_batch_norms(model, norms, (batches.whole(step) for step in progress))
+        weights = model.get_weights()
+    network.set_weights(weights)
 
 
 def _teacher(

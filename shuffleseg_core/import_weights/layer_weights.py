@@ -27,6 +27,8 @@ class LayerWeights:
         unit_variant: the `unit_variant` that computes the file's function; None where the
             architecture has no such option.
         classes: names of the classifier's classes; None where the file does not tell.
+        origin: the network that was trained and the data, where the file's name does not tell.
+        folded_norms: the file has no batch norms' statistics; those here only carry biases.
     """
 
     description: str
@@ -34,6 +36,8 @@ class LayerWeights:
     unused: tuple[str, ...] = ()
     unit_variant: str | None = None
     classes: tuple[str, ...] | None = None
+    origin: str | None = None
+    folded_norms: bool = False
 
     @property
     def shapes(self) -> dict[str, list[tuple[int, ...]]]:
@@ -43,6 +47,8 @@ class LayerWeights:
     def backbone(self) -> LayerWeights:
         """These without head and classifier."""
         layers = {name: of for name, of in self.layers.items() if name.startswith(BACKBONE)}
+        if len(layers) == len(self.layers):
+            return self
         return replace(self, description=f"backbone of the {self.description}", layers=layers)
 
 

@@ -22,6 +22,7 @@ class PlacementReport:
         dropped: layers of the file that were left out on purpose, each with the reason.
         fresh: layers of the model that keep their initial weights.
         unused: parts of the file that our networks have no place for.
+        origin, folded_norms: see `LayerWeights`.
     """
 
     source: str
@@ -29,6 +30,8 @@ class PlacementReport:
     dropped: dict[str, str] = field(default_factory=dict)
     fresh: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    origin: str | None = None
+    folded_norms: bool = False
 
     @property
     def backbone_alone(self) -> bool:
@@ -100,6 +103,8 @@ def place(model, weights: LayerWeights, path, classes: Sequence[str] | None) -> 
         dropped,
         tuple(name for name in ours if name not in placed),
         weights.unused,
+        weights.origin,
+        weights.folded_norms,
     )
 
 

@@ -12,6 +12,8 @@ from ..trained_files import RECORD
 from ..user_path import user_path
 from .layer_weights import LayerWeights
 from .mobile_segmentation_layout import from_mobile_segmentation
+from .nanodet_layout import from_nanodet
+from .ncnn_file import read_ncnn
 from .own_weights import read_own_weights
 from .placement import PlacementReport, head_fits, place
 from .pytorch_file import read_state_dict
@@ -30,9 +32,9 @@ def load_starting_weights(
     """Fill a model with weights of a file.
 
     The file may be a run folder of this package (or a `.weights.h5` in it), a TensorFlow 1
-    checkpoint of sercant/mobile-segmentation (its prefix or its folder), or an ImageNet state dict
-    of torchvision or of ShuffleNet's authors (`.pth`, `.pth.tar`). docs/starting_weights.md tells
-    what is converted.
+    checkpoint of sercant/mobile-segmentation (its prefix or its folder), a state dict of ShuffleNet
+    V2 as torchvision or its authors name it (`.pth`, `.pth.tar`), or NanoDet-m for ncnn (`.bin`
+    with its `.param`). docs/starting_weights.md tells what is converted.
 
     Args:
         model: a built Keras model of this package.
@@ -77,4 +79,6 @@ def read_weights(path: Path) -> LayerWeights:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     if start == _HDF5:
         return read_own_weights(path)
+    if path.suffix in (".bin", ".param"):
+        return from_nanodet(read_ncnn(path), path)
     return from_state_dict(read_state_dict(path), path)

@@ -1,4 +1,4 @@
-"""ImageNet state dicts of ShuffleNet V2: torchvision's and its authors' (megvii-model).
+"""State dicts of ShuffleNet V2 as torchvision and its authors (megvii-model) name them.
 
 Both have the names of their repository's model, convolutions as [out, in, rows, columns], batch
 norms with epsilon 1e-5, and images normalised in a way of their own. Conversion changes none of
@@ -18,7 +18,8 @@ from ..errors import UserError
 from ..models.shufflenet_v2 import BATCH_NORM_EPSILON, STAGE_UNITS
 from .layer_weights import LayerCollector, LayerWeights
 
-_TORCH_EPSILON = 1e-5
+#: Of batch norms.
+TORCH_EPSILON = 1e-5
 _NORM_ARRAYS = {"weight": 0, "bias": 1, "running_mean": 2, "running_var": 3}
 
 
@@ -51,7 +52,7 @@ _MEGVII_NORMALISATION = _Normalisation((127.5,) * 3, (127.5,) * 3, (2, 1, 0))
 
 
 def from_state_dict(tensors: dict[str, np.ndarray], path: Path) -> LayerWeights:
-    """Name the tensors of an ImageNet state dict after our layers, in our layout.
+    """Name the tensors of a state dict after our layers, in our layout.
 
     Args:
         tensors: the whole state dict.
@@ -62,7 +63,7 @@ def from_state_dict(tensors: dict[str, np.ndarray], path: Path) -> LayerWeights:
             layer is missing.
     """
     if "first_conv.0.weight" in tensors:
-        variant, owner, normalisation = "megvii", "ShuffleNet's authors'", _MEGVII_NORMALISATION
+        variant, owner, normalisation = "megvii", "its authors'", _MEGVII_NORMALISATION
         names = {name: _torchvision_name(name) for name in tensors}
     else:
         variant, owner, normalisation = "torchvision", "torchvision's", _torchvision_normalisation()
@@ -98,8 +99,13 @@ def from_state_dict(tensors: dict[str, np.ndarray], path: Path) -> LayerWeights:
     layers = {
         layer: [array.astype(np.float32) for array in arrays] for layer, arrays in layers.items()
     }
+    classifier = tensors.get("fc.weight", tensors.get("classifier.0.weight"))
+    found = f"a classifier of {len(classifier)} classes" if np.ndim(classifier) else "no classifier"
     return LayerWeights(
-        f"{owner} ImageNet weights", layers, tuple(sorted(unused)), unit_variant=variant
+        f"ShuffleNet V2 in {owner} names, {found},",
+        layers,
+        tuple(sorted(unused)),
+        unit_variant=variant,
     )
 
 
@@ -162,7 +168,7 @@ def _to_keras(layers: dict[str, list[np.ndarray]], variant: str) -> None:
             gamma, _, _, variance = arrays
             # Ours divides by √(variance + 1e-3).
             arrays[0] = gamma * np.sqrt(
-                (variance + BATCH_NORM_EPSILON) / (variance + _TORCH_EPSILON)
+                (variance + BATCH_NORM_EPSILON) / (variance + TORCH_EPSILON)
             )
         elif layer.endswith("depthwise"):
             arrays[0] = arrays[0].transpose(2, 3, 0, 1)  # [channels, 1, 3, 3] → [3, 3, channels, 1]
