@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 
 from . import fences, models, plants
-from .facades import BRICKS, Facade
+from .facades import BRICKS
 from .noise import cloud_noise
 from .people import Bicyclist, Pedestrian
 from .street import STYLES
+from .view_facades import ViewFacade
 from .view_ground import ViewGround
 from .view_models import bus, sparse_tree
 from .view_street import ViewStreet
@@ -39,7 +40,13 @@ def _tree(rng):
 
 
 def _vehicle(rng):
-    return bus(rng) if rng.random() < 0.08 else models.car(rng)
+    return bus(rng) if rng.random() < 0.05 else models.car(rng)
+
+
+def _tone(rng, low, high, hue):
+    """(r, g, b) gains: between low and high in all, warmer or cooler, a little greener or not."""
+    warm, green = rng.normal(0, hue), rng.normal(0, 0.25 * hue)
+    return rng.uniform(low, high) * np.array([1 + warm, 1 + green, 1 - warm])
 
 
 def _both_sides(make):
@@ -52,22 +59,22 @@ def _both_sides(make):
 
 #: kind: (what makes one, views until a new one comes, size of the window)
 _KINDS = {
-    **{style: (lambda rng, style=style: Facade(rng, style), 16, 16) for style in STYLES},
-    "street": (_street, 24, 10),
-    "end": (lambda rng: fences.end_wall(rng, BRICKS[rng.integers(len(BRICKS))]), 24, 8),
-    "bare": (plants.bare_tree, 24, 12),
-    "leafy": (_tree, 12, 16),
-    "hedge": (plants.hedge, 16, 12),
-    "railings": (fences.railings, 12, 12),
-    "boards": (fences.boards, 16, 8),
-    "wall": (lambda rng: fences.low_wall(rng, BRICKS[rng.integers(len(BRICKS))]), 16, 8),
-    "car": (_vehicle, 4, 60),
+    **{style: (lambda rng, style=style: ViewFacade(rng, style), 24, 16) for style in STYLES},
+    "street": (_street, 40, 10),
+    "end": (lambda rng: fences.end_wall(rng, BRICKS[rng.integers(len(BRICKS))]), 32, 8),
+    "bare": (plants.bare_tree, 48, 12),
+    "leafy": (_tree, 24, 16),
+    "hedge": (plants.hedge, 32, 12),
+    "railings": (fences.railings, 24, 12),
+    "boards": (fences.boards, 32, 8),
+    "wall": (lambda rng: fences.low_wall(rng, BRICKS[rng.integers(len(BRICKS))]), 32, 8),
+    "car": (_vehicle, 8, 60),
     "pedestrian": (Pedestrian, 8, 40),
     "bicyclist": (Bicyclist, 8, 20),
     "lamp": (_both_sides(models.lamp_post), 8, 20),
-    "sign": (_both_sides(models.sign_post), 4, 50),
-    "clouds": (lambda rng: cloud_noise(rng, 256, 512, (4.0, 12.0, 30.0)), 32, 8),
-    "noise": (_sensor_noise, 64, 4),
+    "sign": (_both_sides(models.sign_post), 8, 50),
+    "clouds": (lambda rng: cloud_noise(rng, 256, 512, (4.0, 12.0, 30.0)), 64, 8),
+    "noise": (_sensor_noise, 128, 4),
 }
 
 
@@ -122,14 +129,11 @@ class StockProps:
         def pick(kind, count):
             return stock.pick(kind, view, rng, count)
 
-        def coloured(kind, count, low, high, tone):
-            return [
-                Recoloured(levels, rng.uniform(low, high) * (1 + rng.normal(0, tone, 3)))
-                for levels in pick(kind, count)
-            ]
+        def coloured(kind, count, low, high, hue):
+            return [Recoloured(levels, _tone(rng, low, high, hue)) for levels in pick(kind, count)]
 
         def lit(front):
-            gains = rng.uniform(0.7, 1.25) * (1 + rng.normal(0, 0.07, 3))
+            gains = _tone(rng, 0.7, 1.25, 0.07)
             return front, {
                 side: Recoloured(front.levels, gains * light.side_gain[side]) for side in (-1, 1)
             }
@@ -137,8 +141,8 @@ class StockProps:
         self.fronts = {style: [lit(front) for front in pick(style, 4)] for style in STYLES}
         end = light.side_gain[1] * 0.5 + light.side_gain[-1] * 0.4
         self.ends = coloured("end", 3, 0.7 * end, 1.3 * end, 0.06)
-        self.bare = coloured("bare", 3, 0.45, 1.1, 0.05)
-        self.leafy = coloured("leafy", 4, 0.5, 1.3, 0.12)
+        self.bare = coloured("bare", 3, 0.3, 0.85, 0.05)
+        self.leafy = coloured("leafy", 4, 0.5, 1.3, 0.09)
         self.hedges = coloured("hedge", 2, 0.6, 1.3, 0.1)
         self.railings = coloured("railings", 2, 0.6, 1.5, 0.08)
         self.boards = coloured("boards", 2, 0.7, 1.5, 0.08)

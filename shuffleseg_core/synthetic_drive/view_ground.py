@@ -83,7 +83,9 @@ class ViewGround(Ground):
                 arrow(s, -0.5 * lane, way)
             elif kind == 1:  # zebra crossing, or a stop line
                 for d in np.arange(-lane, lane, 1.1):
-                    _polygon(tile, [(s, d), (s, d + 0.55), (s + 2.6, d + 0.55), (s + 2.6, d)], white)
+                    _polygon(
+                        tile, [(s, d), (s, d + 0.55), (s + 2.6, d + 0.55), (s + 2.6, d)], white
+                    )
             elif kind == 2:
                 _polygon(tile, [(s, -lane), (s, 0), (s + 0.35, 0), (s + 0.35, -lane)], white)
             elif kind == 3:  # zigzags

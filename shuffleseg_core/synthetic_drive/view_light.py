@@ -1,5 +1,7 @@
 """Lights and skies beyond the drives': sun from anywhere, overcast, dusk, haze."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -8,11 +10,18 @@ from .light import Light
 
 #: mood: (probability, gamma, sun on walls, shade on walls, saturation of the sky's colour)
 _MOODS = {
-    "white": (0.34, 1.0, 1.1, 0.7, 0.1),
-    "sunny": (0.30, 1.0, 1.35, 0.5, 1.0),
-    "overcast": (0.18, 1.1, 0.9, 0.8, 0.15),
-    "dusk": (0.18, 1.7, 0.85, 0.7, 0.3),
+    "white": (0.42, 1.0, 1.1, 0.7, 0.1),
+    "sunny": (0.26, 1.0, 1.35, 0.5, 1.0),
+    "overcast": (0.16, 1.1, 0.9, 0.8, 0.15),
+    "dusk": (0.16, 1.7, 0.85, 0.7, 0.3),
 }
+
+
+@lru_cache(maxsize=4)
+def _squared_radius(width, height):
+    """float32 [height, width], 1 in the corners."""
+    x, y = np.linspace(-1, 1, width), np.linspace(-1, 1, height)
+    return np.float32((x * x + (y * y)[:, None]) / 2)
 
 
 class ViewLight(Light):
@@ -57,6 +66,10 @@ class ViewLight(Light):
         rgb = cv2.multiply(rgb, self._vignette, scale=1 / 255.0)
         return cv2.addWeighted(rgb, 1.0, self._noise, 1.0, -128.0)
 
+    def _make_vignette(self, depth):
+        gain = np.uint8(255 * (1 - depth * _squared_radius(*self._size)))
+        return cv2.merge([gain, gain, gain])
+
     # The sky, made for one view.
 
     def _make_sky(self, rng, stock, number):
@@ -74,9 +87,9 @@ class ViewLight(Light):
         self._clouds = stock.pick("clouds", number, rng)[0]
         self._cloud = {
             "white": rng.uniform(0, 12),
-            "sunny": rng.uniform(0, 70),
-            "overcast": rng.uniform(8, 34),
-            "dusk": rng.uniform(10, 40),
+            "sunny": rng.uniform(0, 50),
+            "overcast": rng.uniform(4, 20),
+            "dusk": rng.uniform(5, 24),
         }[self.mood]
         self._rng = rng
 
@@ -114,7 +127,9 @@ class ViewLight(Light):
             canvas.pixels[first:last][covered] = (*np.clip(colour, 0, 255).astype(int), class_id)
 
         def hills(low, high, ragged):
-            ends = np.interp(np.arange(width), np.linspace(0, width, 14), rng.uniform(low, high, 14))
+            ends = np.interp(
+                np.arange(width), np.linspace(0, width, 14), rng.uniform(low, high, 14)
+            )
             return ends + ragged * np.repeat(rng.random(width // 2 + 1), 2)[:width]
 
         raise_line(hills(0.3, rng.uniform(1, 4), 0.6), (104, 106, 98), TREE)

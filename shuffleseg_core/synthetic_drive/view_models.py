@@ -14,7 +14,7 @@ def bus(rng):
     """A bus or a lorry, as `models.car`: CamVid's 11 classes count both as car."""
     long, tall = rng.uniform(6, 11), rng.uniform(2.6, 4.2)
     wide, low = rng.uniform(2.1, 2.5), 0.35
-    colour = rng.uniform(20, 220) * (1 + rng.normal(0, 0.3, 3))
+    colour = rng.uniform(70, 230) * (1 + rng.normal(0, 0.2, 3))
     model = Model()
 
     def side(x, z, quad, paint, **options):
@@ -31,9 +31,7 @@ def bus(rng):
     for z in (long / 2, -long / 2):
         side(0, z, ((-wide / 2, low), (wide / 2, tall)), colour)
         if not lorry or z > 0:
-            side(
-                0, z * 1.002, ((-wide * 0.44, 0.45 * tall), (wide * 0.44, 0.8 * tall)), GLASS
-            )
+            side(0, z * 1.002, ((-wide * 0.44, 0.45 * tall), (wide * 0.44, 0.8 * tall)), GLASS)
         side(0, z * 1.003, ((-0.3, 0.6), (0.3, 0.75)), (200, 190, 120), detail=True)
         for x in (-1, 1):
             lamp = (210, 210, 200) if z > 0 else (150, 24, 20)

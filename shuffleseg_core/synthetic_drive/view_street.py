@@ -15,22 +15,23 @@ class ViewStreet(Street):
     def __init__(self, rng):
         super().__init__(rng)
         wide = rng.random()
-        if wide < 0.4:
-            self.lane = rng.uniform(3.0, 4.2)
-        elif wide < 0.6:
-            self.lane = rng.uniform(4.2, 6.5)
+        if wide < 0.35:
+            self.lane = rng.uniform(3.0, 4.0)
+        elif wide < 0.45:
+            self.lane = rng.uniform(4.0, 6.5)
         self.pavement = rng.uniform(1.2, 4.5)
         if rng.random() < 0.5:
             self.verge = 0.0
         self.leafy = rng.beta(0.7, 0.7)
         self.cars, self.traffic = rng.uniform(0.3, 1.1), rng.uniform(0.3, 2.2)
-        self.people, self.bicycles = rng.uniform(0.4, 2.2), rng.uniform(0.5, 2.5)
-        self.lots = {side: bool(rng.random() < 0.14) for side in (-1, 1)}
+        self.people, self.bicycles = rng.uniform(0.4, 2.2), rng.uniform(0.2, 1.2)
+        self.trees = rng.uniform(0.4, 2.4)
+        self.lots = {side: bool(rng.random() < 0.09) for side in (-1, 1)}
         self.crossing, self.crossing_sides = None, ()
-        if rng.random() < 0.5:
+        if rng.random() < 0.4:
             self.crossing = (rng.uniform(2, LENGTH - 16), rng.uniform(5, 11))
             self.crossing_sides = ((-1, 1), (-1,), (1,))[rng.integers(3)]
-        self.lamp_gap = float(rng.choice([14.0, 20.0, 26.0, 40.0]))
+        self.lamp_gap = float(rng.choice([20.0, 28.0, 40.0, 60.0]))
 
     def crosses(self, start, end, side):
         """Whether a side road of that side meets the road between two metres."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from .camera import CameraRig, View
 from .road import _BEHIND, Road
-from .things import Plant, Solid, Wall
+from .things import Plant, Slab, Solid, Wall
 from .world import SEGMENT, World
 
 _AHEAD = 110.0  # metres
@@ -42,7 +42,7 @@ class ViewRig(CameraRig):
         super().__init__(rng, road, street, width, height)
         self.focal = height * np.exp(rng.uniform(np.log(0.85), np.log(1.6)))
         self.up = rng.uniform(0.9, 2.3)
-        self._horizon = height * rng.uniform(0.36, 0.6)
+        self._horizon = height * rng.uniform(0.34, 0.56)
         self._s = 100 + rng.uniform(0, 400)
         self._d = -0.5 * street.lane + rng.normal(0, 0.5)
         if rng.random() < 0.2:
@@ -59,12 +59,25 @@ class ViewRig(CameraRig):
         return View(self, self._s, (x, self.up, z), heading + self._yaw, self._horizon)
 
 
+def _is_clear(thing, view):
+    """Whether a thing does not stand right before the camera, where it would hide all."""
+    across, _, ahead = np.moveaxis(view.to_camera(thing.points), -1, 0)
+    return ahead.min() > 6.0 or ahead.max() < 0 or np.abs(across).min() > 1.2
+
+
 class ViewWorld(World):
     """The content of one view's street."""
 
     def _numbers(self, s):
         numbers = range(int((s - 14) // SEGMENT), int((s + _AHEAD) // SEGMENT) + 1)
         return numbers, numbers
+
+    def visible(self, view, time):
+        return [
+            thing
+            for thing in super().visible(view, time)
+            if isinstance(thing, (Wall, Slab)) or _is_clear(thing, view)
+        ]
 
     def _zone(self, rng, start, side):
         if self._street.lots[side]:

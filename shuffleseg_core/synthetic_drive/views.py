@@ -11,7 +11,7 @@ from .view_light import ViewLight
 from .view_world import ViewRig, ViewRoad, ViewWorld
 
 _VIEWS = 31  # apart from the drives' family of streets
-_HAZE_STEPS = (90.0, 60.0, 40.0, 25.0, 15.0)  # metres
+_HAZE_STEPS = (80.0, 45.0, 22.0)  # metres
 
 
 class StreetViews:
@@ -39,10 +39,11 @@ class StreetViews:
         props = StockProps(stock, number, rng, street, light)
         world = ViewWorld((_VIEWS, self.seed, number), rng, road, street, light, rig, props)
         view = rig.view(0.0)
+        time = view.s / rig.speed  # when the movers of this place are here
         canvas = Canvas(*size)
         light.paint(canvas, view)
         first = ground.paint(canvas, view, road)
-        things = world.visible(view, 0.0)
+        things = world.visible(view, time)
         if first is not None:
             paint_shadows(canvas, view, first, [t.shadow for t in things if t.shadow is not None])
         self._paint_things(canvas, view, light, things)
@@ -65,14 +66,12 @@ class StreetViews:
 
 def _haze(canvas, view, light, metres):
     """Veil what is painted so far, and the ground from there on."""
-    share = light.haze * metres / 250
+    share = light.haze * metres / 150
     if share < 0.01:
         return
     foot = int(view.horizon + view.focal * view.position[1] / metres)
     part = canvas.pixels[: min(max(foot, 0), view.height)]
     if len(part):
-        ids = cv2.extractChannel(part, 3)
-        veil = np.empty_like(part)
-        veil[...] = (*np.clip(light.horizon, 0, 255).astype(int), 0)
-        cv2.addWeighted(part, 1 - share, veil, share, 0, dst=part)
-        cv2.insertChannel(ids, part, 3)
+        level = np.arange(256.0)[:, None]
+        veiled = level * (1 - share) + np.clip(light.horizon, 0, 255) * share
+        part[...] = cv2.LUT(part, np.uint8(np.concatenate([veiled, level], axis=1))[None])

@@ -261,7 +261,13 @@ class World:
                 )
         else:
             things.append(
-                Wall(s1 - 0.01, near, far, rng.uniform(1.0, 2.0), self._props.hedges[int(kind * 100) % 2])
+                Wall(
+                    s1 - 0.01,
+                    near,
+                    far,
+                    rng.uniform(1.0, 2.0),
+                    self._props.hedges[int(kind * 100) % 2],
+                )
             )
 
     def _tree(self, rng, s, d, things, size=None):
