@@ -16,7 +16,7 @@ from shuffleseg_training.chain import parse_roots
 from shuffleseg_training.recipe import load_recipe
 
 SMALL = (120, 90)
-NUMBERS = range(7000, 7012)
+NUMBERS = range(7000, 7008)
 DRIVE_TRUTH = "718c61caabab0197"
 
 
@@ -28,8 +28,9 @@ def views():
 
 def test_a_view_is_a_function_of_seed_and_number(views):
     with ThreadPoolExecutor(3) as pool:  # another stock, in another order, from threads
-        again = list(pool.map(StreetViews(1000, *SMALL).view, reversed(NUMBERS)))[::-1]
-    for (image, ids), (other_image, other_ids) in zip(views, again):
+        again = list(pool.map(StreetViews(1000, *SMALL).view, (7005, 7000, 7002)))
+    for number, (other_image, other_ids) in zip((7005, 7000, 7002), again):
+        image, ids = views[number - 7000]
         assert image.shape == (90, 120, 3) and image.dtype == ids.dtype == np.uint8
         np.testing.assert_array_equal(image, other_image)
         np.testing.assert_array_equal(ids, other_ids)

@@ -60,7 +60,7 @@ def _both_sides(make):
 #: kind: (what makes one, views until a new one comes, size of the window)
 _KINDS = {
     **{style: (lambda rng, style=style: ViewFacade(rng, style), 24, 16) for style in STYLES},
-    "street": (_street, 40, 10),
+    "street": (_street, 60, 10),
     "end": (lambda rng: fences.end_wall(rng, BRICKS[rng.integers(len(BRICKS))]), 32, 8),
     "bare": (plants.bare_tree, 48, 12),
     "leafy": (_tree, 24, 16),

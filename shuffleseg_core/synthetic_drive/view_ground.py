@@ -41,7 +41,8 @@ class ViewGround(Ground):
                 inside &= out > -0.12
                 tile[inside], ids[inside] = asphalt[inside], ROAD
         self._paint(tile, ids, rng)
-        paving = np.array([1, 1, 1]) + rng.normal(0, 0.05, 3)
+        warm = rng.normal(0, 0.04)
+        paving = np.array([1 + warm, 1, 1 - warm])
         if rng.random() < 0.2:
             paving *= (1.12, 0.95, 0.85)
         for class_id, gain in (
@@ -77,7 +78,7 @@ class ViewGround(Ground):
 
         for _ in range(int(rng.integers(0, 4))):
             s = rng.uniform(6, _LENGTH - 6)
-            kind = rng.integers(6)
+            kind = rng.choice(6, p=(0.26, 0.16, 0.16, 0.16, 0.08, 0.18))
             if kind == 0:
                 way = int(rng.choice([-1, 1]))
                 arrow(s, -0.5 * lane, way)
@@ -97,8 +98,8 @@ class ViewGround(Ground):
             elif kind == 4:  # a yellow box
                 colour = (yellow, white)[rng.integers(2)]
                 steps = np.arange(-12, 14, 2.2)
-                _lines(tile, [[(s + a, -lane), (s + a + 2 * lane, lane)] for a in steps], colour, 5)
-                _lines(tile, [[(s + a, lane), (s + a + 2 * lane, -lane)] for a in steps], colour, 5)
+                _lines(tile, [[(s + a, -lane), (s + a + 2 * lane, lane)] for a in steps], colour, 3)
+                _lines(tile, [[(s + a, lane), (s + a + 2 * lane, -lane)] for a in steps], colour, 3)
             else:  # letters, read as strokes, or hatching between lanes
                 for d in np.arange(-0.9, 0.9, 0.45) - 0.5 * lane:
                     _lines(tile, [[(s, d), (s + 2.4, d + rng.uniform(-0.2, 0.2))]], white, 5)

@@ -42,7 +42,7 @@ class ViewRig(CameraRig):
         super().__init__(rng, road, street, width, height)
         self.focal = height * np.exp(rng.uniform(np.log(0.85), np.log(1.6)))
         self.up = rng.uniform(0.9, 2.3)
-        self._horizon = height * rng.uniform(0.34, 0.56)
+        self._horizon = height * rng.uniform(0.37, 0.59)
         self._s = 100 + rng.uniform(0, 400)
         self._d = -0.5 * street.lane + rng.normal(0, 0.5)
         if rng.random() < 0.2:
@@ -104,8 +104,18 @@ class ViewWorld(World):
         return super()._front(rng, styles, s0, s1, side, line, things, before)
 
     def _boundary(self, rng, s0, s1, side, line, things, kind=None):
+        if rng.random() < 0.35:
+            kind = rng.uniform(0.66, 1.0)  # a wall or a hedge
         if not self._street.crosses(s0, s1, side):
             super()._boundary(rng, s0, s1, side, line, things, kind)
+
+    def _furniture(self, rng, start, side, things):
+        super()._furniture(rng, start, side, things)
+        for _ in range(int(rng.poisson(2.5))):
+            s = start + rng.uniform(0, SEGMENT)
+            d = side * (self._street.kerb(side) + rng.uniform(0.3, 3.0))
+            model = self._props.sign_post(rng, -side)
+            things.append(Solid(s, model, self._road.place_rigid(s, d, model.points)))
 
     def _shadow_reach(self, side, line):
         return line - self._street.lane + self._light.reach * self._street.lane
