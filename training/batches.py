@@ -18,7 +18,8 @@ class AugmentedBatches:
 
     Since nothing is remembered from batch to batch, a resumed training sees the very batches
     that an uninterrupted one would, and several processes can each make their share of one.
-    Every image comes once an epoch, in random order, but for the `extra_share` of views that
+    Every image comes once an epoch, in random order (an endless data set's come as they are
+    numbered, and never again), but for the `extra_share` of views that
     show an image of `extra` in its place.
 
     Args:
@@ -86,7 +87,8 @@ class AugmentedBatches:
         if self.extra_share and rng.random() < self.extra_share:
             image, labels = self.extra.read(int(rng.integers(len(self.extra))))
         else:
-            image, labels = self.dataset.read(int(self._order(epoch)[position]))
+            index = sample if self.dataset.endless else int(self._order(epoch)[position])
+            image, labels = self.dataset.read(index)
         self.augmentation(image, labels, self._padding_id, rng, out)
         if self.paste_share and rng.random() < self.paste_share:
             self._paste(rng, *out)

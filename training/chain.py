@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from shuffleseg_core.datasets import DATASETS
+from shuffleseg_core.datasets import DATASETS, PROCEDURAL_STREET
 from shuffleseg_core.errors import UserError
 from shuffleseg_core.user_path import user_path
 
@@ -44,6 +44,8 @@ def parse_roots(texts: list[str], stages: tuple[Recipe, ...]) -> dict[str, str]:
     for stage in stages:
         dataset = stage.data.dataset
         root = named.get(dataset, named.get(dataset.partition("_")[0], general))
+        if dataset == PROCEDURAL_STREET:
+            root = ""  # it is made, not read
         if root is None:
             raise UserError(f"--root: give the folder of {dataset} as --root {dataset}=DIR")
         roots[dataset] = root

@@ -52,7 +52,7 @@ class DataRecipe:
     """Which images.
 
     Attributes:
-        dataset: a key of `shuffleseg_core.datasets.DATASETS`.
+        dataset: a key of `shuffleseg_core.datasets.DATASETS`, or `procedural_street`.
         train_split, val_split: split names; no validation where val_split is None.
             Splits may be joined and filtered: `train+val`, `train:!0006R0*`.
         synthetic_share: share of the views, 0 to 1, that show frames of synthetic drives

@@ -15,11 +15,11 @@ def add_arguments(parser):
     add_recipe_option(parser)
     parser.add_argument(
         "--root",
-        required=True,
+        default=[],
         action="append",
         metavar="[NAME=]DIR",
-        help="folder of the data set; where stages use several, give each: "
-        "--root coco=DIR --root cityscapes=DIR",
+        help="folder of the data set (procedural_street needs none); where stages use several, "
+        "give each: --root coco=DIR --root cityscapes=DIR",
     )
     parser.add_argument("--output", required=True, help="run folder: checkpoint, weights, curves")
     parser.add_argument("--stage", metavar="NAME", help="run this stage of the recipe alone")

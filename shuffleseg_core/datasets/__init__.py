@@ -13,6 +13,8 @@ from .coco import Coco
 from .dataset import Dataset
 from .folder import Folder
 from .layout import Layout, WrongLayout, advice
+from .procedural_street import NAME as PROCEDURAL_STREET
+from .procedural_street import open_procedural_street
 from .selection import select
 from .voc2012 import Voc2012
 
@@ -24,7 +26,7 @@ DATASETS: dict[str, Layout] = {
     )
 }  # fmt: skip
 
-__all__ = ["DATASETS", "Dataset", "open_dataset", "split_names"]
+__all__ = ["DATASETS", "PROCEDURAL_STREET", "Dataset", "open_dataset", "split_names"]
 
 
 def open_dataset(
@@ -33,7 +35,7 @@ def open_dataset(
     """Open a split of a known data set. Decodes no image.
 
     Args:
-        name: a key of `DATASETS`.
+        name: a key of `DATASETS`, or `PROCEDURAL_STREET`, which needs no folder.
         root: its folder; for `folder` also the YAML file.
         split: a split's name, or an expression: `train+val` joins splits, `train:0006R0*` keeps
             the images whose name matches the pattern, `train:!0006R0*` leaves them out.
@@ -42,6 +44,8 @@ def open_dataset(
     Raises:
         UserError: that cannot be done; the line says which file and what to do.
     """
+    if name == PROCEDURAL_STREET:
+        return select(split, open_procedural_street)
     layout, root = _layout(name), _existing(name, root)
 
     def open_split(part: str) -> Dataset:
@@ -61,6 +65,8 @@ def split_names(name: str, root: str | os.PathLike) -> tuple[str, ...]:
     Raises:
         UserError: there is none.
     """
+    if name == PROCEDURAL_STREET:
+        return ("train", "val")
     layout, root = _layout(name), _existing(name, root)
     try:
         names = layout.splits(root)
@@ -74,7 +80,8 @@ def split_names(name: str, root: str | os.PathLike) -> tuple[str, ...]:
 
 def _layout(name: str) -> Layout:
     if name not in DATASETS:
-        raise UserError(f"data set {name!r} is not known; choose from {', '.join(DATASETS)}")
+        known = ", ".join((*DATASETS, PROCEDURAL_STREET))
+        raise UserError(f"data set {name!r} is not known; choose from {known}")
     return DATASETS[name]
 
 

@@ -16,7 +16,11 @@ class Dataset(ABC):
     Attributes:
         name: data set and split, for messages.
         label_map: names and colours of the ids that `read` gives.
+        endless: whether `read` takes any index from 0 on, best in order, each another image;
+            the length then is what counts as an epoch.
     """
+
+    endless = False
 
     name: str
     label_map: LabelMap

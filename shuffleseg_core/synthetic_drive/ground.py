@@ -32,7 +32,8 @@ class Ground:
                 interpolation=cv2.INTER_AREA,
             )
             level = with_class(small, ROAD)
-            level[..., 3] = ids[None, across // 2 :: across][:, : small.shape[1]]
+            height, width = small.shape[:2]
+            level[..., 3] = ids[along // 2 :: along, across // 2 :: across][:height, :width]
             self._levels.append(level)
 
     def _tile(self, rng):
@@ -77,7 +78,7 @@ class Ground:
             green = verge | (beyond if street.character != "centre" else False)
             road[:, green] = grass[:, green]
             ids[green] = TREE
-        return road, ids
+        return road, np.broadcast_to(ids, road.shape[:2])
 
     def _patches(self, rng, road, coarse):
         long, wide = road.shape[:2]

@@ -2,47 +2,25 @@
 
 import numpy as np
 
-from . import fences, models, plants
+from . import models
 from .classes import FENCE
-from .facades import BRICKS, facade_set
 from .movers import Crosser, Leader, Rider, Vehicle, Walker, car_shadow
-from .people import Bicyclist, Pedestrian
+from .props import Props
 from .things import Plant, Solid, Wall, building
 
 SEGMENT = 40.0  # metres
-AHEAD = 150.0  # metres of street that are painted
-_MOVERS_AHEAD = 6  # segments whose movers may be in sight
 
 
 class World:
     """The content of one drive; a segment is a function of the seed and its number only."""
 
-    def __init__(self, seed, rng, road, street, light, rig):
+    def __init__(self, seed, rng, road, street, light, rig, props=None):
         self._seed, self._road, self._street, self._light = seed, road, street, light
         self._rig = rig
-        fronts = facade_set(rng, street.styles)
-        self._fronts = {
-            style: [
-                (front, {side: front.shaded(light.side_gain[side]) for side in (-1, 1)})
-                for front in group
-            ]
-            for style, group in fronts.items()
-            if group
-        }
-        end = light.side_gain[1] * 0.5 + light.side_gain[-1] * 0.4
-        self._ends = [fences.end_wall(rng, np.float32(colour) * end) for colour in BRICKS]
-        self._bare = [plants.bare_tree(rng) for _ in range(3)]
-        self._leafy = [plants.leafy_tree(rng) for _ in range(3)]
-        self._hedges = [plants.hedge(rng) for _ in range(2)]
-        self._railings = [fences.railings(rng) for _ in range(2)]
-        self._boards = [fences.boards(rng) for _ in range(2)]
-        self._walls = [fences.low_wall(rng, BRICKS[rng.integers(len(BRICKS))]) for _ in range(2)]
-        self._cars = [models.car(rng) for _ in range(12)]
-        self._pedestrians = [Pedestrian(rng) for _ in range(20)]
-        self._bicyclists = [Bicyclist(rng) for _ in range(8)]
+        self._props = Props(rng, street, light) if props is None else props
         self._leader = None
         if rng.random() < 0.75:
-            model, length = self._cars[rng.integers(len(self._cars))]
+            model, length = self._props.cars[rng.integers(len(self._props.cars))]
             self._leader = Leader(
                 road, model, length, rig, rng.uniform(12, 34), rng.uniform(0, 6), -0.5 * street.lane
             )
@@ -62,11 +40,11 @@ class World:
 
     def visible(self, view, time):
         """Things to paint, far to near, at a time in seconds."""
-        first = int(np.floor(view.s / SEGMENT)) - 1
         chosen = []
-        for number in range(first, first + int(AHEAD / SEGMENT) + 3):
+        near, moving = self._numbers(view.s)
+        for number in near:
             chosen += [t for t in self.segment(number)[0] if -14 < t.key - view.s < t.reach]
-        for number in range(first, first + 1 + _MOVERS_AHEAD):
+        for number in moving:
             for mover in self.segment(number)[1]:
                 thing = mover.at(time, view.s - 5, view.s + 110)
                 if thing is not None:
@@ -75,6 +53,11 @@ class World:
             chosen.append(self._leader.at(time))
         chosen.sort(key=lambda thing: -thing.key)
         return chosen
+
+    def _numbers(self, s):
+        """The segments to be seen from metre s; those whose movers may be there."""
+        first = int(np.floor(s / SEGMENT)) - 1
+        return range(first, first + 6), range(first, first + 7)
 
     @staticmethod
     def _pick(rng, group):
@@ -99,10 +82,10 @@ class World:
     # Zones: what stands behind the pavement.
 
     def _front(self, rng, styles, s0, s1, side, line, things, before=None):
-        styles = [s for s in styles if s in self._fronts] or list(self._fronts)
-        group = self._fronts[styles[rng.integers(len(styles))]]
+        styles = [s for s in styles if s in self._props.fronts] or list(self._props.fronts)
+        group = self._props.fronts[styles[rng.integers(len(styles))]]
         front, lit = group[rng.integers(len(group))]
-        end = self._ends[rng.integers(len(self._ends))]
+        end = self._props.ends[rng.integers(len(self._props.ends))]
         made = building(
             self._road,
             s0,
@@ -218,7 +201,7 @@ class World:
                     near,
                     self._road.place(s + 10, side * (line + 13)),
                     rng.uniform(2.0, 4.0),
-                    self._hedges[rng.integers(2)],
+                    self._props.hedges[rng.integers(2)],
                 )
             )
 
@@ -246,7 +229,7 @@ class World:
                     near,
                     far,
                     rng.uniform(1.0, 1.5),
-                    self._railings[int(kind * 100) % 2],
+                    self._props.railings[int(kind * 100) % 2],
                     FENCE,
                 )
             )
@@ -257,13 +240,13 @@ class World:
                     near,
                     far,
                     rng.uniform(1.3, 1.9),
-                    self._boards[int(kind * 100) % 2],
+                    self._props.boards[int(kind * 100) % 2],
                     FENCE,
                 )
             )
         elif kind < 0.84:
             tall = rng.uniform(0.6, 1.2)
-            things.append(Wall(s1, near, far, tall, self._walls[int(kind * 100) % 2]))
+            things.append(Wall(s1, near, far, tall, self._props.walls[int(kind * 100) % 2]))
             if kind < 0.75:
                 things.append(
                     Wall(
@@ -271,20 +254,26 @@ class World:
                         near,
                         far,
                         rng.uniform(0.5, 0.9),
-                        self._railings[0],
+                        self._props.railings[0],
                         FENCE,
                         base=tall,
                     )
                 )
         else:
             things.append(
-                Wall(s1 - 0.01, near, far, rng.uniform(1.0, 2.0), self._hedges[int(kind * 100) % 2])
+                Wall(
+                    s1 - 0.01,
+                    near,
+                    far,
+                    rng.uniform(1.0, 2.0),
+                    self._props.hedges[int(kind * 100) % 2],
+                )
             )
 
     def _tree(self, rng, s, d, things, size=None):
         size = rng.uniform(0.7, 1.2) if size is None else size
         leafy = rng.random() < self._street.leafy
-        group = self._leafy if leafy else self._bare
+        group = self._props.leafy if leafy else self._props.bare
         tall = rng.uniform(7.5, 10.5) * size
         shadow = None
         if self._light.sunny:
@@ -331,12 +320,12 @@ class World:
         offset = 0.5 * gap if side > 0 else 0.0
         for s in np.arange(np.ceil((start - offset) / gap) * gap + offset, start + SEGMENT, gap):
             if s >= start:
-                stand(s, side * (kerb + 0.5), models.lamp_post(rng, -side))
+                stand(s, side * (kerb + 0.5), self._props.lamp_post(rng, -side))
         for _ in range(int(rng.poisson(1.7))):
             stand(
                 start + rng.uniform(0, SEGMENT),
                 side * (kerb + rng.uniform(0.4, 0.8)),
-                models.sign_post(rng, -side),
+                self._props.sign_post(rng, -side),
             )
         if rng.random() < 0.35:
             for s in start + rng.uniform(0, 20) + np.arange(int(rng.integers(3, 9))) * 1.8:
@@ -351,7 +340,7 @@ class World:
                         road.place(a, side * (kerb + 0.3)),
                         road.place(a + 4, side * (kerb + 0.3)),
                         1.05,
-                        self._railings[1],
+                        self._props.railings[1],
                         FENCE,
                     )
                 )
@@ -368,7 +357,7 @@ class World:
         d = side * (self._street.lane + 1.05)
         while s < start + SEGMENT - 4:
             if rng.random() < 0.62 * self._street.cars:
-                model, length = self._cars[rng.integers(len(self._cars))]
+                model, length = self._props.cars[rng.integers(len(self._props.cars))]
                 middle = s + length / 2
                 world = self._road.place_rigid(
                     middle, d, model.points, backwards=(side > 0) ^ (rng.random() < 0.25)
@@ -401,7 +390,7 @@ class World:
                     movers.append(
                         Walker(
                             road,
-                            self._pick(rng, self._pedestrians),
+                            self._pick(rng, self._props.pedestrians),
                             s + 0.15 * i,
                             d + 0.55 * side * i,
                             speed,
@@ -414,7 +403,7 @@ class World:
             movers.append(
                 Crosser(
                     road,
-                    self._pick(rng, self._pedestrians),
+                    self._pick(rng, self._props.pedestrians),
                     s,
                     -0.5,
                     1.3,
@@ -428,7 +417,7 @@ class World:
             movers.append(
                 Rider(
                     road,
-                    self._pick(rng, self._bicyclists),
+                    self._pick(rng, self._props.bicyclists),
                     s,
                     -left,
                     rng.uniform(3.5, 5.2),
@@ -441,7 +430,7 @@ class World:
             movers.append(
                 Rider(
                     road,
-                    self._pick(rng, self._bicyclists),
+                    self._pick(rng, self._props.bicyclists),
                     s,
                     left,
                     -rng.uniform(3.5, 5.2),
@@ -451,7 +440,7 @@ class World:
             )
         for _ in range(max(int(rng.poisson(0.8 * street.traffic)), 1)):
             s = start + rng.uniform(0, SEGMENT)
-            model, length = self._cars[rng.integers(len(self._cars))]
+            model, length = self._props.cars[rng.integers(len(self._props.cars))]
             movers.append(
                 Vehicle(road, model, length, s, 0.52 * street.lane, -rng.uniform(6, 10), meeting(s))
             )
