@@ -68,7 +68,9 @@ models:
 	@test -f "$(START)" || { echo "make models CAMVID=DIR START=nanodet_m.bin: give NanoDet-m's weights (docs/starting_weights.md)"; exit 2; }
 	@$(MAKE) --no-print-directory setup-dev
 	$(BIN)/shuffleseg train camvid --root "$(CAMVID)" --start "$(START)" --output runs/shipped/stages
-	$(BIN)/shuffleseg train street_open --root camvid="$(CAMVID)" --start "$(START)" --output runs/shipped/street
+	$(BIN)/shuffleseg train street_open --start "$(START)" --output runs/shipped/street
+	rm -rf build/street_calibration
+	$(BIN)/shuffleseg draw-drive --output build/street_calibration --seeds 1000-1009 --frames 6
 	set -e; for model in camvid_fast camvid_accurate street_open; do out=runs/shipped/$$model; \
 	  run=$$out; \
 	  case $$model in \
@@ -102,7 +104,7 @@ tables: setup-dev
 setup: $(VENV)/.installed
 setup-dev: $(VENV)/.installed-dev
 
-$(VENV)/.installed: setup.py constraints.txt $(wildcard shuffleseg_core/native/*.c)
+$(VENV)/.installed: setup.py constraints.txt $(wildcard shuffleseg_core/native/*.c training/native/*.c)
 	@echo "Setting up $(VENV) (a minute or two; once)"
 	@$(PYTHON) -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))" || \
 	  { echo "$(PYTHON) is not Python 3.10 to 3.13; give another: make demo PYTHON=python3.12"; exit 2; }
