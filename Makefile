@@ -74,7 +74,7 @@ models:
 	set -e; for model in camvid_fast camvid_accurate street_open; do out=runs/shipped/$$model; \
 	  run=$$out; \
 	  case $$model in \
-	    street_open) run=runs/shipped/street; calibration=build/street_calibration/test/images;; \
+	    street_open) run=runs/shipped/street/full; calibration=build/street_calibration/test/images;; \
 	    *) stage=runs/shipped/stages/$${model#camvid_}_full; calibration="$(CAMVID)/train/images"; \
 	      rm -rf $$run; $(BIN)/shuffleseg rebalance $$stage --undo $(UNDO) --output $$run;; \
 	  esac; \
