@@ -19,7 +19,7 @@ from .people import Bicyclist, Pedestrian
 from .street import STYLES
 from .view_facades import ViewFacade
 from .view_ground import ViewGround
-from .view_models import bus, sparse_tree
+from .view_models import bare_tree, bus, sparse_tree
 from .view_street import ViewStreet
 
 
@@ -62,7 +62,7 @@ _KINDS = {
     **{style: (lambda rng, style=style: ViewFacade(rng, style), 24, 16) for style in STYLES},
     "street": (_street, 60, 10),
     "end": (lambda rng: fences.end_wall(rng, BRICKS[rng.integers(len(BRICKS))]), 32, 8),
-    "bare": (plants.bare_tree, 48, 12),
+    "bare": (bare_tree, 48, 12),
     "leafy": (_tree, 24, 16),
     "hedge": (plants.hedge, 32, 12),
     "railings": (fences.railings, 24, 12),

@@ -47,6 +47,25 @@ def bus(rng):
     return model.finish(), long
 
 
+def bare_tree(rng):
+    """A leafless tree whose twigs veil the whole crown, which then counts as tree all over.
+
+    That is how people label one: they draw around its crown.
+    """
+    sprite = np.float32(plants.bare_tree(rng)[0])
+    alpha = sprite[..., 3] / 255
+    crown = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(4, 9))
+    size = plants.SIZE
+    veil = rng.uniform(0.32, 0.42) * (1 + 0.12 * smooth_noise(rng, size, size, 1.0))
+    veil *= crown > rng.uniform(0.04, 0.12)
+    veil[int(0.75 * size) :] = 0  # the trunk
+    colour = sprite[..., :3].sum((0, 1)) / max(alpha.sum(), 1.0)
+    full = np.maximum(alpha, veil)
+    sprite[..., :3] += (full - alpha)[..., None] * colour
+    sprite[..., 3] = 255 * full
+    return pyramid(np.clip(np.rint(sprite), 0, 255).astype(np.uint8))
+
+
 def sparse_tree(rng):
     """A tree whose crown is leaves about its branches and lets the sky through: as bare_tree."""
     size = plants.SIZE
