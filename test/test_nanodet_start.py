@@ -17,7 +17,7 @@ keras = pytest.importorskip("keras", exc_type=ImportError)
 
 from shuffleseg_core.import_weights import load_starting_weights  # noqa: E402
 from shuffleseg_core.models import build_model  # noqa: E402
-from training.batch_norm_statistics import unfold_batch_norms  # noqa: E402
+from shuffleseg_training.batch_norm_statistics import unfold_batch_norms  # noqa: E402
 
 pytestmark = requires_tensorflow
 
