@@ -62,6 +62,7 @@ setup(
         "shuffleseg_core.commands",
         "shuffleseg_core.datasets",
         "shuffleseg_core.evaluation",
+        "shuffleseg_core.evaluation.corruptions",
         "shuffleseg_core.export",
         "shuffleseg_core.import_weights",
         "shuffleseg_core.models",

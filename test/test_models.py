@@ -165,6 +165,10 @@ def test_models_within_the_budgets_of_small_computers():
         ({"decoder_stride": 3}, "decoder_stride 3"),
         ({"decoder_stride": 8, "output_stride": 8}, "below the output_stride"),
         ({"decoder_stride": 8, "decoder_width": 1}, "decoder_width 1"),
+        ({"decoder_stride": 2, "decoder_width": 3}, "decoder_width 3"),
+        ({"decoder_stride": 4, "decoder_units": 0}, "decoder_units 0"),
+        ({"decoder_stride": 8, "detail_width": 16}, "detail_width"),
+        ({"detail_width": 16}, "detail_width"),
     ],
 )
 def test_decoders_that_cannot_be(options, words):

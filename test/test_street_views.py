@@ -95,3 +95,9 @@ def test_the_recipe_needs_no_root():
     assert parse_roots([], stages) == {PROCEDURAL_STREET: ""}
     with pytest.raises(UserError, match="--root"):
         parse_roots([], load_recipe("camvid_basic"))
+
+
+@pytest.mark.parametrize("split", ["train:view_0*", "train+val", "val+train"])
+def test_an_endless_split_stands_alone(split):
+    with pytest.raises(UserError, match="endless"):
+        open_dataset(PROCEDURAL_STREET, "", split)

@@ -83,7 +83,11 @@ def unfold_batch_norms(
     moments = keras.Model(
         model.input, [keras.ops.moments(layer.input, axes=(0, 1, 2)) for layer in norms]
     )
-    found = [moments.predict_on_batch(images) for images in batches]
+    # Called as it is: `predict` would compile all of it, or spread it over devices.
+    found = [
+        [tuple(map(keras.ops.convert_to_numpy, pair)) for pair in moments(images, training=False)]
+        for images in batches
+    ]
     for layer, *parts in zip(norms, *found):
         means, variances = np.moveaxis(np.asarray(parts, np.float64), 1, 0)
         mean, variance = means.mean(0), variances.mean(0) + means.var(0)

@@ -97,6 +97,7 @@ class _Clock:
 class _TimedDataset(Dataset):
     def __init__(self, dataset: Dataset, clock: _Clock):
         self.name, self.label_map = dataset.name, dataset.label_map
+        self.endless = dataset.endless
         self._dataset, self._clock = dataset, clock
 
     def __len__(self) -> int:

@@ -123,7 +123,7 @@ class OptimizationRecipe:
         ema_momentum: validate and end with a moving average of the weights, of which each step
             keeps this share; 0 takes the last weights themselves.
         freeze_batch_norms: train with the statistics, scales and offsets that the batch norms of
-            the starting weights have, as inference will use them; a step is a third shorter.
+            the starting weights have, as inference will use them.
         batch_norm_batches: after the last step, take the batch norms' statistics from so many
             batches (see `estimate_batch_norms`); 0 leaves the moving averages.
         class_weights: `enet` (see `enet_class_weights`) or `none`.

@@ -105,6 +105,12 @@ def _train(
             f"recipe {recipe.title}: batch_size {batch_size} does not divide over "
             f"{engine.replicas} devices; give a multiple of it"
         )
+    if recipe.optimization.loss_pixels == "quarter" and batch_size // engine.replicas % 4:
+        raise UserError(
+            f"recipe {recipe.title}: loss_pixels: quarter takes other pixels of each of four images; "
+            f"a device has {batch_size // engine.replicas} of the batch: give a batch_size that is a "
+            "multiple of 4 for each"
+        )
     engine.together(lambda: check_kept_recipe(run, recipe))
     if engine.any(run.weights.exists()):
         if first:
@@ -363,7 +369,8 @@ def _record(recipe: Recipe, dataset: Dataset, total_steps: int) -> TrainedNetwor
         training={
             "recipe": recipe.title,
             "start": "random weights",
-            "data": f"{dataset.name}, {len(dataset)} images",
+            "data": f"{dataset.name}, "
+            + ("endless" if dataset.endless else f"{len(dataset)} images"),
             "synthetic_share": recipe.data.synthetic_share,
             "steps": total_steps,
             "batch_size": recipe.optimization.batch_size,

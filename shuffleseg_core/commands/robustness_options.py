@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UserError
-from ..evaluation.corruptions import GROUPS, SEVERITIES, Kind, choose_kinds
+
+if TYPE_CHECKING:
+    from ..evaluation.corruptions import Kind
 
 _DEFAULT_SEVERITIES = "1,3,5"
 
@@ -18,8 +21,8 @@ def add_robustness_options(parser) -> None:
         nargs="?",
         const="all",
         metavar="KIND,…",
-        help="also score under changes that leave the labels in place: all, or some of "
-        f"{', '.join(GROUPS)} or of the kinds in docs/evaluation.md",
+        help="also score under changes that leave the labels in place: all, or some of camera, "
+        "hendrycks, unseen or of the kinds in docs/evaluation.md",
     )
     group.add_argument(
         "--severities",
@@ -62,6 +65,7 @@ class RobustnessOptions:
     @classmethod
     def from_arguments(cls, args) -> RobustnessOptions:
         """Raises UserError where an option is wrong."""
+        from ..evaluation.corruptions import choose_kinds
         from ..figure_file import check_png_name
 
         if args.corruptions_picture and args.corruptions is None:
@@ -103,13 +107,13 @@ class RobustnessOptions:
         from ..evaluation.stability import can_drive, drive_stability, shift_stability
 
         found = {}
+        if self.picture:  # first: whether it can be written shows before hours of scoring
+            self._draw(predictor, dataset, indices[len(indices) // 2])
         if self.kinds:
             found["corruptions"] = score_corruptions(
                 lambda image: to_file_ids(dataset, predictor.predict(image)),
                 dataset, indices, self.kinds, self.severities, self.seed, clean_miou, step,
             )  # fmt: skip
-        if self.picture:
-            self._draw(predictor, dataset, indices[len(indices) // 2])
         if self.stability:
             images = map(dataset.read_image, indices)
             found["stability"] = {
@@ -149,6 +153,8 @@ def robustness_tables(report: dict) -> list[str]:
 
 def _severities(text: str) -> tuple[int, ...]:
     """ "1,3,5" → (1, 3, 5)."""
+    from ..evaluation.corruptions import SEVERITIES
+
     try:
         severities = tuple(int(part) for part in text.split(","))
     except ValueError:

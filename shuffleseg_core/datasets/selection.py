@@ -21,11 +21,15 @@ def select(expression: str, open_split: Callable[[str], Dataset]) -> Dataset:
         open_split: opens a split by its name.
 
     Raises:
-        UserError: a part is malformed or names no image, or two parts share an image.
+        UserError: a part is malformed or names no image, two parts share an image, or a split that is
+            endless is one of several or filtered.
     """
     parts = [_part(text, open_split) for text in expression.split("+")]
     if len(parts) == 1:
         return parts[0][1]
+    for split, dataset in parts:
+        if dataset.endless:
+            raise UserError(f"split {expression!r}: {split} is endless; give it alone")
     return _Joined(expression, parts)
 
 
@@ -37,6 +41,8 @@ def _part(text: str, open_split: Callable[[str], Dataset]) -> tuple[str, Dataset
             "as in train:0006R0*+val"
         )
     dataset = open_split(split)
+    if patterns and dataset.endless:
+        raise UserError(f"split {text!r}: {split} is endless; give it without patterns")
     kept = range(len(dataset))
     for pattern in patterns:
         glob, keep = pattern.removeprefix("!"), not pattern.startswith("!")

@@ -79,6 +79,7 @@ def read_weights(path: Path) -> LayerWeights:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     if start == _HDF5:
         return read_own_weights(path)
-    if path.suffix in (".bin", ".param"):
+    is_pytorch = start.startswith((b"PK", b"\x80"))  # a zip or a pickle, whatever its name
+    if path.suffix in (".bin", ".param") and not is_pytorch:
         return from_nanodet(read_ncnn(path), path)
     return from_state_dict(read_state_dict(path), path)

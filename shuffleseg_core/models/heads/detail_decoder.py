@@ -37,7 +37,7 @@ def detail_decoder(
         units: separable convolutions that join what comes from both sides.
 
     Returns:
-        [B, ceil(H / stride), ceil(W / stride), width].
+        [B, ceil(H / stride), ceil(W / stride), width], or width // 2 channels at stride 2.
 
     Raises:
         ValueError: the stride is not 2, 4 or 8, or not finer than the context's; or the width is
@@ -47,8 +47,12 @@ def detail_decoder(
         raise ValueError(f"decoder_stride {stride} is not in {list(STRIDES)}")
     if stride not in details:
         raise ValueError(f"decoder_stride {stride} is not below the output_stride")
-    if width < 2:
-        raise ValueError(f"decoder_width {width} is below 2")
+    if width < (4 if stride == 2 else 2):
+        raise ValueError(f"decoder_width {width} is below {4 if stride == 2 else 2}")
+    if units < 1:
+        raise ValueError(f"decoder_units {units} is below 1")
+    if detail_width and stride > 4:
+        raise ValueError(f"detail_width goes with decoder_stride 2 or 4, not {stride}")
     x = context
     for finer in sorted((s for s in details if s >= stride), reverse=True):
         name = f"decoder{finer}"

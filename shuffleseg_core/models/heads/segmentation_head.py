@@ -60,6 +60,8 @@ def segmentation_head(
     else:
         x = dpc_head(features, conv, output_stride, head_width)
     x = conv.pointwise(x, projection_width, name="projection_conv1x1")
+    if detail_width and decoder_stride is None:
+        raise ValueError("detail_width needs a decoder_stride of 2 or 4")
     if decoder_stride is not None:
         details = {stride: pyramid[stride] for stride in pyramid if stride < output_stride}
         x = detail_decoder(
