@@ -107,9 +107,9 @@ def _train(
         )
     if recipe.optimization.loss_pixels == "quarter" and batch_size // engine.replicas % 4:
         raise UserError(
-            f"recipe {recipe.title}: loss_pixels: quarter takes other pixels of each of four images; "
-            f"a device has {batch_size // engine.replicas} of the batch: give a batch_size that is a "
-            "multiple of 4 for each"
+            f"recipe {recipe.title}: loss_pixels: quarter takes other pixels of each of four "
+            f"images, and a device has {batch_size // engine.replicas} of the batch; give a "
+            "batch_size with a multiple of 4 for each"
         )
     engine.together(lambda: check_kept_recipe(run, recipe))
     if engine.any(run.weights.exists()):

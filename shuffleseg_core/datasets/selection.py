@@ -21,8 +21,8 @@ def select(expression: str, open_split: Callable[[str], Dataset]) -> Dataset:
         open_split: opens a split by its name.
 
     Raises:
-        UserError: a part is malformed or names no image, two parts share an image, or a split that is
-            endless is one of several or filtered.
+        UserError: a part is malformed or names no image, two parts share an image, or a split
+            that is endless is one of several or filtered.
     """
     parts = [_part(text, open_split) for text in expression.split("+")]
     if len(parts) == 1:
