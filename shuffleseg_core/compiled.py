@@ -8,7 +8,6 @@ from pathlib import Path
 from zlib import crc32
 
 
-
 def load_library(folder: Path) -> ctypes.CDLL | None:
     """The library `compiled` of the C sources in a folder; None where it was not built of these."""
     for suffix in EXTENSION_SUFFIXES:
