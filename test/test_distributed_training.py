@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import socket
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -142,6 +143,41 @@ def test_two_devices_of_one_process_with_tensorflow(alone, root, tmp_path):
     result = run([command[0], "-c", split_cpu, *command[3:]])
     assert result.returncode == 0, result.stderr
     assert _losses(both) == pytest.approx(_losses(alone("tensorflow")), rel=1e-3)
+
+
+@requires_tensorflow
+def test_two_devices_clip_the_whole_batchs_gradient():
+    """Not each device's share of it, and with scaled losses, too."""
+    program = """
+import keras, numpy as np, tensorflow as tf
+from shuffleseg_training.cross_entropy import PixelCrossEntropy
+from shuffleseg_training.engines import open_engine
+
+one = tf.config.LogicalDeviceConfiguration()
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [one, one])
+rng = np.random.default_rng(1)
+images = rng.normal(size=(4, 4, 4, 3)).astype(np.float32) * [[[[9]]], [[[9]]], [[[1]]], [[[1]]]]
+labels = rng.integers(0, 5, (4, 4, 4)).astype(np.uint8)
+engine = open_engine()
+for policy in ("float32", "mixed_float16"):
+    with engine.scope():
+        inputs = keras.Input((4, 4, 3))
+        x = keras.layers.Conv2D(4, 3, padding="same", dtype=policy)(inputs)
+        model = keras.Model(inputs, keras.layers.Conv2D(5, 1)(x))
+        optimizer = keras.optimizers.SGD(1.0, global_clipnorm=0.1)
+        if policy == "mixed_float16":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=64.0)
+        model.compile(optimizer)
+        optimizer.build(model.trainable_variables)
+        engine.prepare(model, PixelCrossEntropy(5), 1)
+    before = model.get_weights()
+    engine.result(engine.step(0, images.astype(np.float32), labels, False))
+    moved = [a - b for a, b in zip(model.get_weights(), before)]
+    print(engine.replicas, round(float(sum((m**2).sum() for m in moved)) ** 0.5, 4))
+"""
+    result = run([sys.executable, "-c", program])
+    assert result.stdout.split() == ["2", "0.1", "2", "0.1"], result.stderr
 
 
 @requires_jax

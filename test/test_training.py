@@ -129,6 +129,25 @@ def test_averaged_weights_are_the_moving_average(name):
         np.testing.assert_array_equal(found, expected)
 
 
+def test_the_gradient_of_all_weights_is_clipped():
+    import keras
+
+    from shuffleseg_training.optimizer import make_optimizer
+    from shuffleseg_training.recipe import OptimizationRecipe
+
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+    gradients = [[[3.0], [0.0]], [4.0]]
+    moments = []
+    for clip_norm in (0.0, 10.0, 0.5):
+        optimizer = make_optimizer(OptimizationRecipe(steps=9, clip_norm=clip_norm), 9, model)
+        variables = model.trainable_variables
+        optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients], variables)
+        first = {v.path: np.asarray(v) for v in optimizer.variables if "momentum" in v.path}
+        moments.append(sum((value**2).sum() for value in first.values()) ** 0.5)
+    assert moments == pytest.approx([0.5, 0.5, 0.05])  # a tenth of the gradients' norm
+
+
 def test_a_training_by_an_older_version_goes_on():
     """Keys that its recipe lacks have their defaults."""
     from shuffleseg_training.recipe import load_recipe, with_defaults

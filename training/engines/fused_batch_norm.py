@@ -28,6 +28,8 @@ _BACKWARD = function(
     *(_POINTER, _POINTER, _SIZE, _SIZE, *[_POINTER] * 4, _FLOAT, _FLAG, *[_POINTER] * 3),
     library=_LIBRARY,
 )
+#: Whether the library was compiled.
+IS_BUILT = _FORWARD is not None and _BACKWARD is not None
 _ALIGNMENT = 64  # bytes; TensorFlow takes an array as it is where its memory begins so
 
 
@@ -38,10 +40,10 @@ def with_fused_batch_norms(model: keras.Model) -> keras.Model:
         model: built; its variables and all other layers are shared, and it stays as it is.
 
     Returns:
-        A model to call; `model` itself where nothing can be fused (no compiled library), or a
-        batch norm is of a kind that is not (frozen, 16 bits, synchronized …).
+        A model to call; `model` itself where there is nothing to fuse or no compiled library.
+        Batch norms that are frozen, synchronized or compute in 16 bits stay Keras's.
     """
-    if _FORWARD is None or _BACKWARD is None:
+    if not IS_BUILT:
         return model
     norms = [layer for layer in model.layers if _can_be_fused(layer)]
     rectifiers = {id(norm): _rectifier(norm) for norm in norms}
