@@ -53,7 +53,9 @@ def with_fused_batch_norms(model: keras.Model) -> keras.Model:
             fused[id(rectifier)] = keras.layers.Identity(name=rectifier.name)
     if not fused:
         return model
-    return keras.models.clone_model(model, clone_function=lambda layer: fused.get(id(layer), layer))
+    # Of the graph alone: a compiled model would be cloned with its optimizer.
+    graph = keras.Model(model.input, model.output, name=model.name)
+    return keras.models.clone_model(graph, clone_function=lambda layer: fused.get(id(layer), layer))
 
 
 def _can_be_fused(layer: keras.layers.Layer) -> bool:

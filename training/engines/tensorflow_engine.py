@@ -40,7 +40,8 @@ class TensorFlowEngine(Engine):
         self.replicas = self._strategy.num_replicas_in_sync
         # XLA is several times slower than plain kernels for this network on CPUs.
         self._jit = bool(gpus) and self.replicas == 1
-        self._fuse = not gpus and self.replicas == 1
+        # The fused batch norm runs on one thread, Keras's operations on all.
+        self._fuse = not gpus and self.replicas == 1 and (os.cpu_count() or 1) <= 4
 
     def scope(self):
         return self._strategy.scope()
