@@ -80,7 +80,9 @@ def _assert_trained_alike(folder, alone):
     expected, found = (weights_of(run / "checkpoint.weights.h5") for run in (alone, folder))
     assert expected.keys() == found.keys() and len(expected) > 500
     for name, value in expected.items():
-        np.testing.assert_allclose(found[name], value, rtol=1e-9, atol=1e-9, err_msg=name)
+        # Six steps of Adam bring 1e-16 to 1e-8 in some moments; what is not shared shows at 1e-2.
+        scale = 1e-6 * np.abs(value).max(initial=0) + 1e-9
+        np.testing.assert_allclose(found[name], value, rtol=0, atol=scale, err_msg=name)
 
 
 def _free_ports(count):
