@@ -20,7 +20,7 @@ OUTPUT ?= demo_out
 TESTS ?= test
 CAMVID ?=
 START ?=
-UNDO ?= 0.5
+UNDO ?= 0.25
 
 BIN := $(VENV)/bin
 # Sourcing a ROS 2 sets ROS_DISTRO.
@@ -79,7 +79,8 @@ models:
 	      rm -rf $$run; $(BIN)/shuffleseg rebalance $$stage --undo $(UNDO) --output $$run;; \
 	  esac; \
 	  $(BIN)/shuffleseg export $$run --output $$out.tflite; \
-	  $(BIN)/shuffleseg export $$run --output $${out}_int8.tflite --int8 "$$calibration"; \
+	  $(BIN)/shuffleseg export $$run --output $${out}_int8.tflite --int8 "$$calibration" \
+	    --calibration-frames 30; \
 	  $(BIN)/shuffleseg compare-labels $$run $$out.tflite --root "$(CAMVID)" --split val --at-least 99.99; \
 	  for kind in "" _int8; do \
 	    $(BIN)/shuffleseg evaluate $$out$$kind.tflite --root "$(CAMVID)" --split val \
