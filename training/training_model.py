@@ -86,8 +86,8 @@ def quarter(x):
 
     Of image k those from row k // 2 % 2 and column k % 2 on: without drawing a number, other
     pixels from image to image and, as images change their places, from epoch to epoch. Neighbours
-    tell a loss nearly the same (logits come enlarged from a coarser grid), and most of its time
-    is saved. The last row or column of an odd size is left out.
+    tell a loss nearly the same, since logits come enlarged from a coarser grid. The last row or
+    column of an odd size is left out.
     """
     height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
     images = ops.unstack(x, x.shape[0])  # whose gradient is one copy, not one a slice
