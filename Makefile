@@ -75,8 +75,9 @@ models:
 	  run=$$out; \
 	  case $$model in \
 	    street_open) run=runs/shipped/street/full; calibration=build/street_calibration/test/images;; \
-	    *) stage=runs/shipped/stages/$${model#camvid_}_full; calibration="$(CAMVID)/train/images"; \
-	      rm -rf $$run; $(BIN)/shuffleseg rebalance $$stage --undo $(UNDO) --output $$run;; \
+	    *) calibration="$(CAMVID)/train/images"; rm -rf $$run; \
+	      case $$model in camvid_fast) stage=fast_full;; *) stage=accurate;; esac; \
+	      $(BIN)/shuffleseg rebalance runs/shipped/stages/$$stage --undo $(UNDO) --output $$run;; \
 	  esac; \
 	  $(BIN)/shuffleseg export $$run --output $$out.tflite; \
 	  $(BIN)/shuffleseg export $$run --output $${out}_int8.tflite --int8 "$$calibration" \
