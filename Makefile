@@ -61,7 +61,8 @@ lint: setup-dev
 	$(BIN)/python -m ruff check
 
 # The shipped models again: from NanoDet-m's backbone (docs/starting_weights.md), on CamVid and the
-# procedural street; hours on two cores. Interrupted, the training goes on. Results lie in
+# procedural street: some three hours on two threads of an AMD EPYC with AVX-512. Interrupted, the
+# training goes on. Results lie in
 # runs/shipped; those that ship were copied to shuffleseg_core/shipped and evaluated there by name.
 models:
 	@test -d "$(CAMVID)" || { echo "make models CAMVID=DIR START=nanodet_m.bin: give the folder of CamVid (docs/data_sets.md)"; exit 2; }
