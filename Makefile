@@ -61,7 +61,7 @@ lint: setup-dev
 	$(BIN)/python -m ruff check
 
 # The shipped models again: from NanoDet-m's backbone (docs/starting_weights.md), on CamVid and the
-# procedural street: some three hours on two threads of an AMD EPYC with AVX-512. Interrupted, the
+# procedural street: some two hours on two threads of an AMD EPYC with AVX-512. Interrupted, the
 # training goes on. Results lie in
 # runs/shipped; those that ship were copied to shuffleseg_core/shipped and evaluated there by name.
 models:
